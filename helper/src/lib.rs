@@ -1,0 +1,17 @@
+//! The helper: an AMT gateway (RFC 7450) that hands MPEG-TS to a page.
+//!
+//! The helper moves packets; the page understands media. `amt`, `membership`, `datagram` and `rtp` are pure:
+//! no socket, no runtime, no clock. See ARCHITECTURE.md.
+
+pub mod amt;
+pub mod channel;
+pub mod datagram;
+pub mod demo;
+pub mod membership;
+pub mod options;
+pub mod privilege;
+pub mod receive;
+pub mod rtp;
+pub mod server;
+pub mod transport;
+pub mod tunnel;

@@ -1,0 +1,377 @@
+//! The AMT URL: which channel, through which relay.
+//!
+//! Two forms are in use, and both are read:
+//!
+//! ```text
+//! amt://[SOURCE@]GROUP[:PORT]                                              VLC's
+//! amt://GROUP[:PORT]?relay=R1[,R2…]&timeout=SECONDS&source=SOURCE          the predecessor's, also with
+//! amt://?multicast=GROUP&…                                                 the group as a parameter
+//! ```
+//!
+//! and any mixture of them that does not contradict itself. SOURCE and GROUP are addresses or names, IPv6 in
+//! brackets; a relay may carry a port (`R1:2268`). The port of the channel is 1234 unless given; without a
+//! source the join is for any source (RFC 4607 calls that ASM). Parameters that are not known are passed
+//! over, as every player of these URLs does. [`AmtUrl`] prints itself in one canonical form that parses back
+//! to the same value.
+
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::str::FromStr;
+use serde::{Deserialize, Serialize};
+
+/// The UDP port of a channel whose URL names none, as VLC has it.
+pub const DEFAULT_PORT: u16 = 1234;
+/// The longest silence that a URL may ask to wait for, in seconds.
+pub const MAX_TIMEOUT_SECONDS: u32 = 3600;
+
+/// A channel and how to reach it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AmtUrl {
+    /// The sender; `None` joins any source.
+    pub source: Option<Host>,
+    /// The multicast group.
+    pub group: Host,
+    /// The UDP port of the channel's datagrams.
+    pub port: u16,
+    /// Relays in the order to try them; empty where the URL leaves the relay open.
+    pub relays: Vec<RelayAddress>,
+    /// Seconds of silence after which another path is tried.
+    pub timeout_seconds: Option<u32>,
+}
+
+/// An address, or a name to be looked up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// An IPv4 or IPv6 address.
+    Address(IpAddr),
+    /// A DNS name, lower case.
+    Name(String),
+}
+
+/// A relay: an address or a name, and a port where it is not AMT's own (2268).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RelayAddress {
+    /// Where it is.
+    pub host: Host,
+    /// Its UDP port; `None` is 2268 (RFC 7450, 7.2).
+    pub port: Option<u16>,
+}
+
+/// What is wrong with a URL, in a sentence that tells what to write instead.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UrlError {
+    /// Nothing was given.
+    #[error("The address is empty. Write it like amt://SOURCE@GROUP:PORT.")]
+    Empty,
+    /// Another scheme, or none.
+    #[error("The address must start with amt://, like amt://SOURCE@GROUP:PORT.")]
+    Scheme,
+    /// No group, neither in its place nor as `multicast=`.
+    #[error("The address names no multicast group. Write it like amt://SOURCE@GROUP:PORT.")]
+    NoGroup,
+    /// The group is an address, but not a multicast one.
+    #[error("{0} is not a multicast group: groups are 224.0.1.0 to 239.255.255.255, or begin with ff in IPv6.")]
+    NotMulticast(IpAddr),
+    /// The group never leaves its link (RFC 5771, 4; RFC 4291, 2.7), so that no relay has it.
+    #[error("{0} is a link-local group: it never leaves its own network, so no relay can have it.")]
+    LinkLocal(IpAddr),
+    /// The source cannot be a sender.
+    #[error("{0} cannot be a source: it must be the sender's own unicast address.")]
+    SourceNotUnicast(IpAddr),
+    /// One is IPv4, the other IPv6.
+    #[error("The source {source_address} and the group {group} are not of the same IP version.")]
+    Families {
+        /// The source as given.
+        source_address: IpAddr,
+        /// The group as given.
+        group: IpAddr,
+    },
+    /// A host part that is neither an address nor a name.
+    #[error("“{0}” is neither an IP address nor a host name. IPv6 addresses stand in brackets, like [ff3e::1].")]
+    Host(String),
+    /// The port is not a number from 1 to 65535.
+    #[error("“{0}” is not a port: it must be a number from 1 to 65535.")]
+    Port(String),
+    /// The timeout is not a number of seconds.
+    #[error("“{0}” is not a timeout: it must be a whole number of seconds from 1 to 3600.")]
+    Timeout(String),
+    /// Group or source stand twice, with different values.
+    #[error("The address names the {0} twice, and not the same one. Leave one of them out.")]
+    Contradiction(&'static str),
+    /// A relay that can be none.
+    #[error("{0} cannot be a relay: it must be a unicast address or a name.")]
+    Relay(IpAddr),
+}
+
+impl AmtUrl {
+    /// Whether the group lies in the range kept for source-specific joins (RFC 4607: 232/8 and ff3x::/32)
+    /// while no source is named; routers will not carry such a join.
+    #[must_use]
+    pub fn lacks_required_source(&self) -> bool {
+        self.source.is_none()
+            && match &self.group {
+                Host::Address(IpAddr::V4(group)) => group.octets()[0] == 232,
+                Host::Address(IpAddr::V6(group)) => group.segments()[0] & 0xFFF0 == 0xFF30 && group.segments()[1] == 0,
+                Host::Name(_) => false,
+            }
+    }
+
+    /// The same channel without what says how to reach it: pages that name different relays for one
+    /// channel still share it.
+    #[must_use]
+    pub fn channel(&self) -> Self {
+        Self { relays: Vec::new(), timeout_seconds: None, ..self.clone() }
+    }
+}
+
+/// Reads a list of relays separated by commas, as in `relay=`, `--relay` and `AMT_RELAY`. Blank entries are
+/// passed over.
+///
+/// # Errors
+/// The first entry that is no relay.
+pub fn parse_relays(list: &str) -> Result<Vec<RelayAddress>, UrlError> {
+    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::parse).collect()
+}
+
+impl FromStr for AmtUrl {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let text = text.trim();
+        if text.is_empty() {
+            return Err(UrlError::Empty);
+        }
+        let rest = match text.split_at_checked(6) {
+            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("amt://") => rest,
+            _ => return Err(UrlError::Scheme),
+        };
+        let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
+        let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let authority = authority.trim_end_matches('/');
+
+        let (source, place) = authority.rsplit_once('@').unwrap_or(("", authority));
+        let mut source = named(source, Host::from_str)?;
+        // VLC takes a path behind the authority and passes over it.
+        let place = place.split_once('/').map_or(place, |(host, _)| host);
+        let (host, mut port) = host_and_port(place)?;
+        let mut group = named(host, Host::from_str)?;
+
+        let mut relays = Vec::new();
+        let mut timeout_seconds = None;
+        for parameter in query.split('&') {
+            let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+            let value = percent_decoded(value);
+            let value = value.trim();
+            match key.to_ascii_lowercase().as_str() {
+                "relay" => relays.extend(parse_relays(value)?),
+                "timeout" if !value.is_empty() => {
+                    let seconds = value.parse().ok().filter(|seconds| (1..=MAX_TIMEOUT_SECONDS).contains(seconds));
+                    timeout_seconds = Some(seconds.ok_or_else(|| UrlError::Timeout(value.to_owned()))?);
+                }
+                "source" => agree(&mut source, named(value, Host::from_str)?, "source")?,
+                "multicast" => {
+                    let (host, explicit) = host_and_port(value)?;
+                    agree(&mut group, named(host, Host::from_str)?, "group")?;
+                    agree(&mut port, explicit, "port")?;
+                }
+                _ => {}
+            }
+        }
+
+        let group = group.ok_or(UrlError::NoGroup)?;
+        check_group(&group)?;
+        check_source(source.as_ref(), &group)?;
+        Ok(Self { source, group, port: port.unwrap_or(DEFAULT_PORT), relays, timeout_seconds })
+    }
+}
+
+fn named<T>(text: &str, parse: impl Fn(&str) -> Result<T, UrlError>) -> Result<Option<T>, UrlError> {
+    if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
+}
+
+fn agree<T: PartialEq>(first: &mut Option<T>, second: Option<T>, what: &'static str) -> Result<(), UrlError> {
+    match (&first, second) {
+        (_, None) => Ok(()),
+        (Some(one), Some(other)) if *one != other => Err(UrlError::Contradiction(what)),
+        (_, other) => {
+            *first = other;
+            Ok(())
+        }
+    }
+}
+
+fn check_group(group: &Host) -> Result<(), UrlError> {
+    let Host::Address(address) = group else { return Ok(()) };
+    if !address.is_multicast() {
+        return Err(UrlError::NotMulticast(*address));
+    }
+    let link_local = match address {
+        IpAddr::V4(v4) => v4.octets()[..3] == [224, 0, 0],
+        IpAddr::V6(v6) => v6.segments()[0] & 0xF <= 2,
+    };
+    if link_local { Err(UrlError::LinkLocal(*address)) } else { Ok(()) }
+}
+
+fn check_source(source: Option<&Host>, group: &Host) -> Result<(), UrlError> {
+    let Some(Host::Address(source)) = source else { return Ok(()) };
+    if !is_unicast(*source) {
+        return Err(UrlError::SourceNotUnicast(*source));
+    }
+    match group {
+        Host::Address(group) if group.is_ipv4() != source.is_ipv4() => {
+            Err(UrlError::Families { source_address: *source, group: *group })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn is_unicast(address: IpAddr) -> bool {
+    !address.is_multicast() && !address.is_unspecified() && address != IpAddr::V4(Ipv4Addr::BROADCAST)
+}
+
+/// Splits `host[:port]`, where an IPv6 host stands in brackets.
+fn host_and_port(text: &str) -> Result<(&str, Option<u16>), UrlError> {
+    let (host, port) = if text.starts_with('[') {
+        let end = text.find(']').ok_or_else(|| UrlError::Host(text.to_owned()))?;
+        let (host, rest) = text.split_at(end + 1);
+        match rest.strip_prefix(':') {
+            Some(port) => (host, Some(port)),
+            None if rest.is_empty() => (host, None),
+            None => return Err(UrlError::Host(text.to_owned())),
+        }
+    } else {
+        match text.split_once(':') {
+            // More than one colon: an IPv6 address that somebody forgot to put in brackets.
+            Some((_, port)) if port.contains(':') => return Err(UrlError::Host(text.to_owned())),
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        }
+    };
+    let port = match port {
+        None => None,
+        Some(digits) => match digits.parse::<u16>() {
+            Ok(port) if port != 0 && digits.bytes().all(|b| b.is_ascii_digit()) => Some(port),
+            _ => return Err(UrlError::Port(digits.to_owned())),
+        },
+    };
+    Ok((host, port))
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&first, tail)) = rest.split_first() {
+        let digit = |i: usize| tail.get(i).and_then(|b| char::from(*b).to_digit(16));
+        match (first, digit(0), digit(1)) {
+            (b'%', Some(high), Some(low)) => {
+                bytes.push((high << 4 | low) as u8);
+                rest = &tail[2..];
+            }
+            _ => {
+                bytes.push(first);
+                rest = tail;
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+impl FromStr for Host {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        let bad = || UrlError::Host(text.to_owned());
+        if let Some(inner) = text.strip_prefix('[') {
+            let inner = inner.strip_suffix(']').ok_or_else(bad)?;
+            return inner.parse::<Ipv6Addr>().map(|v6| Self::Address(v6.into())).map_err(|_| bad());
+        }
+        if let Ok(address) = text.parse::<IpAddr>() {
+            return Ok(Self::Address(address));
+        }
+        let name = text.strip_suffix('.').unwrap_or(text);
+        let label = |label: &str| {
+            !label.is_empty()
+                && label.len() <= 63
+                && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
+                && !label.starts_with('-')
+        };
+        // A last label of digits is a mistyped IPv4 address, never a name (RFC 1123, 2.1).
+        let numeric = name.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+        if name.len() > 253 || numeric || !name.split('.').all(label) {
+            return Err(bad());
+        }
+        Ok(Self::Name(name.to_ascii_lowercase()))
+    }
+}
+
+impl FromStr for RelayAddress {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        // A bare IPv6 address cannot be mistaken here: no group or parameter follows it.
+        let (host, port) = match text.parse::<Ipv6Addr>() {
+            Ok(_) => (text, None),
+            Err(_) => host_and_port(text)?,
+        };
+        let host = host.parse()?;
+        match host {
+            Host::Address(address) if !is_unicast(address) => Err(UrlError::Relay(address)),
+            host => Ok(Self { host, port }),
+        }
+    }
+}
+
+impl fmt::Display for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(IpAddr::V4(address)) => address.fmt(f),
+            Self::Address(IpAddr::V6(address)) => write!(f, "[{address}]"),
+            Self::Name(name) => name.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for RelayAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.host.fmt(f)?;
+        self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
+    }
+}
+
+impl fmt::Display for AmtUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("amt://")?;
+        if let Some(source) = &self.source {
+            write!(f, "{source}@")?;
+        }
+        write!(f, "{}:{}", self.group, self.port)?;
+        let mut separator = '?';
+        if !self.relays.is_empty() {
+            let relays: Vec<_> = self.relays.iter().map(ToString::to_string).collect();
+            write!(f, "?relay={}", relays.join(","))?;
+            separator = '&';
+        }
+        if let Some(seconds) = self.timeout_seconds {
+            write!(f, "{separator}timeout={seconds}")?;
+        }
+        Ok(())
+    }
+}
+
+impl Serialize for AmtUrl {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for AmtUrl {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests;

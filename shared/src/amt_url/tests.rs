@@ -1,0 +1,141 @@
+use super::*;
+use proptest::prelude::*;
+
+fn parse(text: &str) -> AmtUrl {
+    text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+}
+
+fn refusal(text: &str) -> UrlError {
+    text.parse::<AmtUrl>().expect_err(text)
+}
+
+#[test]
+fn vlcs_form_is_read() {
+    let url = parse("amt://162.250.138.201@232.162.250.139");
+    assert_eq!(url.source, Some("162.250.138.201".parse().unwrap()));
+    assert_eq!(url.group.to_string(), "232.162.250.139");
+    assert_eq!(url.port, 1234);
+    assert!(url.relays.is_empty());
+    assert_eq!(parse("amt://S.example.org@239.1.2.3:5000").source, Some(Host::Name("s.example.org".into())));
+    assert_eq!(parse("amt://239.1.2.3").source, None);
+}
+
+#[test]
+fn the_predecessors_form_is_read() {
+    let url =
+        parse("amt://232.162.250.140:4321?relay=162.250.137.254,amt-relay.example&timeout=2&source=162.250.138.201");
+    assert_eq!(url.port, 4321);
+    assert_eq!(url.source.unwrap().to_string(), "162.250.138.201");
+    assert_eq!(
+        url.relays.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        ["162.250.137.254", "amt-relay.example"]
+    );
+    assert_eq!(url.timeout_seconds, Some(2));
+    let url = parse("amt://?multicast=232.1.1.1:99&source=10.0.0.1");
+    assert_eq!((url.group.to_string().as_str(), url.port), ("232.1.1.1", 99));
+}
+
+#[test]
+fn the_forms_mix_where_they_agree() {
+    assert_eq!(parse("amt://10.0.0.1@232.1.1.1?source=10.0.0.1"), parse("amt://10.0.0.1@232.1.1.1:1234"));
+    assert_eq!(refusal("amt://10.0.0.1@232.1.1.1?source=10.0.0.2"), UrlError::Contradiction("source"));
+    assert_eq!(refusal("amt://232.1.1.1?multicast=232.1.1.2"), UrlError::Contradiction("group"));
+}
+
+#[test]
+fn ipv6_stands_in_brackets() {
+    let url = parse("amt://[2001:db8::1]@[ff3e::8000:1]:5004?relay=[2001:db8::2],[2001:db8::3]:2269");
+    assert_eq!(url.group.to_string(), "[ff3e::8000:1]");
+    assert_eq!((url.port, url.relays[1].port), (5004, Some(2269)));
+    assert_eq!(parse("amt://[ff3e::1]?relay=2001:db8::2").relays[0].to_string(), "[2001:db8::2]");
+    assert!(matches!(refusal("amt://ff3e::1"), UrlError::Host(_)));
+}
+
+#[test]
+fn pasted_addresses_are_forgiven_their_edges() {
+    assert_eq!(parse("  AMT://239.1.2.3/ \n"), parse("amt://239.1.2.3"));
+    assert_eq!(parse("amt://239.1.2.3?relay=a.example%2Cb.example&name=news").relays.len(), 2);
+    assert_eq!(parse("amt://239.1.2.3?relay=").relays.len(), 0);
+}
+
+#[test]
+fn what_cannot_be_is_refused_with_its_reason() {
+    assert_eq!(refusal(" "), UrlError::Empty);
+    assert_eq!(refusal("udp://@239.1.2.3:1234"), UrlError::Scheme);
+    assert_eq!(refusal("239.1.2.3"), UrlError::Scheme);
+    assert_eq!(refusal("amt://"), UrlError::NoGroup);
+    assert_eq!(refusal("amt://10.0.0.1@"), UrlError::NoGroup);
+    assert!(matches!(refusal("amt://10.0.0.1"), UrlError::NotMulticast(_)));
+    assert!(matches!(refusal("amt://224.0.0.22"), UrlError::LinkLocal(_)));
+    assert!(matches!(refusal("amt://[ff02::16]"), UrlError::LinkLocal(_)));
+    assert!(matches!(refusal("amt://232.1.1.2@232.1.1.1"), UrlError::SourceNotUnicast(_)));
+    assert!(matches!(refusal("amt://[2001:db8::1]@232.1.1.1"), UrlError::Families { .. }));
+    for port in ["0", "65536", "abc", "", "+80"] {
+        assert!(matches!(refusal(&alloc::format!("amt://239.1.1.1:{port}")), UrlError::Port(_)), "{port}");
+    }
+    for timeout in ["0", "-1", "2.5", "soon", "3601"] {
+        assert!(matches!(refusal(&alloc::format!("amt://239.1.1.1?timeout={timeout}")), UrlError::Timeout(_)));
+    }
+    for host in ["239.1.1", "239.1.1.1.1", "256.1.1.1", "a b", "-x.example", "a..b", "[239.1.1.1]"] {
+        assert!(matches!(refusal(&alloc::format!("amt://{host}")), UrlError::Host(_)), "{host}");
+    }
+    assert!(matches!(refusal("amt://239.1.1.1?relay=255.255.255.255"), UrlError::Relay(_)));
+}
+
+#[test]
+fn a_source_specific_group_without_a_source_is_told() {
+    assert!(parse("amt://232.1.1.1").lacks_required_source());
+    assert!(parse("amt://[ff3e::1]").lacks_required_source());
+    assert!(!parse("amt://10.0.0.1@232.1.1.1").lacks_required_source());
+    assert!(!parse("amt://239.1.1.1").lacks_required_source());
+}
+
+fn v4() -> impl Strategy<Value = Ipv4Addr> {
+    (1u8..=223, any::<[u8; 3]>()).prop_map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d))
+}
+
+fn v6() -> impl Strategy<Value = Ipv6Addr> {
+    any::<[u16; 7]>().prop_map(|[b, c, d, e, f, g, h]| Ipv6Addr::new(0x2001, b, c, d, e, f, g, h))
+}
+
+fn relay() -> impl Strategy<Value = RelayAddress> {
+    let host = prop_oneof![
+        v4().prop_map(|a| Host::Address(a.into())),
+        v6().prop_map(|a| Host::Address(a.into())),
+        "[a-z][a-z0-9-]{0,20}\\.example".prop_map(Host::Name),
+    ];
+    (host, proptest::option::of(1u16..)).prop_map(|(host, port)| RelayAddress { host, port })
+}
+
+fn channel() -> impl Strategy<Value = (Option<Host>, Host)> {
+    let v4_channel = (proptest::option::of(v4()), (225u8..=239, any::<[u8; 3]>())).prop_map(|(s, (a, [b, c, d]))| {
+        (s.map(|s| Host::Address(s.into())), Host::Address(Ipv4Addr::new(a, b, c, d).into()))
+    });
+    let v6_channel = (proptest::option::of(v6()), any::<u16>()).prop_map(|(s, low)| {
+        (s.map(|s| Host::Address(s.into())), Host::Address(Ipv6Addr::new(0xFF3E, 0, 0, 0, 0, 0, 0x8000, low).into()))
+    });
+    prop_oneof![v4_channel, v6_channel]
+}
+
+proptest! {
+    #[test]
+    fn printing_and_parsing_are_inverse(
+        (source, group) in channel(),
+        port in 1u16..,
+        relays in proptest::collection::vec(relay(), 0..4),
+        timeout_seconds in proptest::option::of(1..=MAX_TIMEOUT_SECONDS),
+    ) {
+        let url = AmtUrl { source, group, port, relays, timeout_seconds };
+        prop_assert_eq!(url.to_string().parse::<AmtUrl>(), Ok(url.clone()));
+        let json = serde_json::to_string(&url).unwrap();
+        prop_assert_eq!(serde_json::from_str::<AmtUrl>(&json).unwrap(), url);
+    }
+
+    #[test]
+    fn any_text_is_a_url_or_a_sentence(text in "\\PC*", tail in "[amt:/@.?&=\\[\\]0-9a-f%,]*") {
+        let _ = text.parse::<AmtUrl>();
+        if let Ok(url) = alloc::format!("amt://{tail}").parse::<AmtUrl>() {
+            prop_assert_eq!(url.to_string().parse::<AmtUrl>(), Ok(url));
+        }
+    }
+}

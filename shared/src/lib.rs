@@ -1,0 +1,14 @@
+//! What the helper and the page both must read in the same way, and what crosses between them.
+//!
+//! Only `core`, `alloc` and `serde`: no socket, no clock, no browser. Neither side is imported here.
+#![no_std]
+
+extern crate alloc;
+
+pub mod amt_url;
+pub mod clock;
+pub mod stats;
+pub mod ts;
+pub mod wire;
+
+pub use amt_url::AmtUrl;

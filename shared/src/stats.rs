@@ -1,0 +1,40 @@
+//! The counters that helper and page report, in the words of the standards.
+//!
+//! They are read by people (the status line, `/api/status`, the closing summary of `receive`) and by
+//! scripts: fields are added, never renamed.
+
+use alloc::collections::BTreeMap;
+use alloc::string::String;
+use serde::{Deserialize, Serialize};
+
+/// What a channel's path has done since it was tuned in.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChannelStats {
+    /// Inner datagrams of the joined channel.
+    pub datagrams: u64,
+    /// Bytes of TS in them.
+    pub bytes: u64,
+    /// Transport packets in them.
+    pub ts_packets: u64,
+    /// TS bits a second over the last report's interval.
+    pub bits_per_second: u64,
+    /// Packets missing by the continuity counters (ISO/IEC 13818-1, 2.4.3.3), summed over the PIDs.
+    pub continuity_lost: u64,
+    /// RTP packets missing by sequence number (RFC 3550); 0 where the stream is not RTP.
+    pub rtp_lost: u64,
+    /// Whether the datagrams carry RTP.
+    pub rtp: bool,
+    /// Milliseconds from tuning in to the first datagram; `None` until there is one.
+    pub join_ms: Option<u64>,
+    /// Milliseconds since the last datagram.
+    pub silent_ms: Option<u64>,
+    /// Datagrams the socket's buffer had no room for.
+    pub socket_dropped: u64,
+    /// Datagrams refused, by reason.
+    pub discarded: BTreeMap<String, u64>,
+    /// Pages that watch.
+    pub viewers: u32,
+    /// Frames left out for viewers that could not keep up.
+    pub viewer_dropped: u64,
+}
