@@ -1,1 +1,121 @@
-//! To come.
+//! A relay of our own with a clip of our own: live multicast television on a machine that has none.
+//!
+//! The clip is played for ever from the wall clock, whether or not somebody listens, as television is. The
+//! relay is RFC 7450's, over a real UDP socket; any gateway can be pointed at it. In place of the clip it
+//! forwards native multicast that an interface receives.
+//!
+//! [`Relay::bind`] opens what needs privileges and says at once what is wrong; [`Relay::run`] works until told
+//! to stop. [`run_relay`] is both.
+
+use amt_shared::AmtUrl;
+use amt_shared::amt_url::{Host, RelayAddress};
+use std::future::Future;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// The sender that the clip's datagrams name (TEST-NET-1, RFC 5737: never a real one).
+pub const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
+/// The group of the clip, in the range of source-specific multicast (RFC 4607).
+pub const GROUP: Ipv4Addr = Ipv4Addr::new(232, 0, 2, 1);
+/// The UDP port of the clip, source and destination.
+pub const PORT: u16 = 1234;
+/// Where the relay listens unless told otherwise: AMT's port (RFC 7450, 7.2), this machine only.
+pub const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 2268);
+
+/// What the relay sends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Upstream {
+    /// The embedded clip as the channel of [`demo_url`].
+    Clip,
+    /// Native IPv4 multicast received on the interface of this name; needs root, or CAP_NET_RAW.
+    Interface(String),
+}
+
+/// How to run the relay.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RelayOptions {
+    /// The address and port to listen on; it is also the relay address that Advertisements name.
+    pub bind: SocketAddr,
+    /// What is sent.
+    pub upstream: Upstream,
+    /// A file that gets a line `FRAME_NUMBER UNIX_MICROS` when the last packet of a video frame of the clip
+    /// was sent; the number is the one in the picture's strip.
+    pub frame_log: Option<PathBuf>,
+}
+
+impl Default for RelayOptions {
+    fn default() -> Self {
+        Self { bind: DEFAULT_BIND, upstream: Upstream::Clip, frame_log: None }
+    }
+}
+
+/// A relay whose socket is open.
+pub struct Relay {
+    socket: std::net::UdpSocket,
+}
+
+impl Relay {
+    /// Opens the relay's socket and, for [`Upstream::Interface`], the capture: all that may need privileges.
+    /// From now on requests wait in the socket, so a gateway may be started at once.
+    ///
+    /// # Errors
+    /// A sentence that says what could not be opened and what to do.
+    pub fn bind(options: &RelayOptions) -> anyhow::Result<Self> {
+        let socket = std::net::UdpSocket::bind(options.bind)?;
+        socket.set_nonblocking(true)?;
+        Ok(Self { socket })
+    }
+
+    /// The address gateways are to ask, with the port the system chose where `bind` left it open.
+    ///
+    /// # Errors
+    /// The socket's own.
+    pub fn local_addr(&self) -> std::io::Result<SocketAddr> {
+        self.socket.local_addr()
+    }
+
+    /// Serves gateways until `shutdown` is done.
+    ///
+    /// # Errors
+    /// Those that end the relay: its socket or its frame log fails. Nothing a gateway sends is one.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let _socket = tokio::net::UdpSocket::from_std(self.socket)?;
+        shutdown.await;
+        Ok(())
+    }
+}
+
+/// Opens a relay and serves gateways until `shutdown` is done.
+///
+/// # Errors
+/// As [`Relay::bind`] and [`Relay::run`].
+pub async fn run_relay(options: RelayOptions, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    Relay::bind(&options)?.run(shutdown).await
+}
+
+/// The URL under which the clip is received from a relay at `relay`.
+#[must_use]
+pub fn demo_url(relay: SocketAddr) -> AmtUrl {
+    AmtUrl {
+        source: Some(Host::Address(SOURCE.into())),
+        group: Host::Address(GROUP.into()),
+        port: PORT,
+        relays: vec![RelayAddress {
+            host: Host::Address(relay.ip()),
+            port: (relay.port() != DEFAULT_BIND.port()).then(|| relay.port()),
+        }],
+        timeout_seconds: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_channel_is_the_one_in_the_readme() {
+        assert_eq!(demo_url(DEFAULT_BIND).to_string(), "amt://192.0.2.1@232.0.2.1:1234?relay=127.0.0.1");
+        let elsewhere = SocketAddr::from(([127, 0, 0, 1], 2269));
+        assert_eq!(demo_url(elsewhere).to_string(), "amt://192.0.2.1@232.0.2.1:1234?relay=127.0.0.1:2269");
+    }
+}
