@@ -1,2 +1,80 @@
-//! x
-fn main() {}
+//! What a newcomer runs: `cargo xtask setup`, `demo`, `test` and `bench`.
+//!
+//! Each command first makes sure of the tools it needs, says what it does and how long it took, and does
+//! nothing twice. Two dependencies only: this is the first thing that a fresh clone compiles.
+
+mod bench;
+mod demo;
+mod exec;
+mod setup;
+mod steps;
+mod test;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use std::process::ExitCode;
+
+/// Builds, shows and tests the player.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Options {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Installs the tools that are missing, or prints the line that would.
+    Setup {
+        /// What the tools are wanted for.
+        #[arg(long = "for", value_enum, default_value_t = Purpose::Test)]
+        purpose: Purpose,
+    },
+    /// Builds page and helper, and plays the embedded clip through an AMT tunnel on this machine.
+    Demo {
+        /// Opens the page in the browser as soon as it is served.
+        #[arg(long)]
+        open: bool,
+        /// Handed to `amt-helper demo`, after `--`.
+        #[arg(last = true)]
+        helper: Vec<String>,
+    },
+    /// Everything that must hold: formatting, clippy, tests on the host, in wasm, and end to end in Chromium.
+    Test,
+    /// Measures.
+    Bench {
+        #[command(subcommand)]
+        bench: bench::Bench,
+    },
+    /// Waits until something listens and opens the address (the other half of `demo --open`).
+    #[command(hide = true)]
+    OpenWhenServed {
+        /// Host and port.
+        address: String,
+    },
+}
+
+/// What the tools are wanted for.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum Purpose {
+    /// Building page and helper.
+    Demo,
+    /// That, and the tests: Chromium, its driver, wasm-pack, ffmpeg, network namespaces.
+    Test,
+}
+
+fn main() -> ExitCode {
+    let done = match Options::parse().task {
+        Task::Setup { purpose } => setup::run(purpose),
+        Task::Demo { open, helper } => demo::run(open, &helper),
+        Task::Test => test::run(),
+        Task::Bench { bench } => bench::run(&bench),
+        Task::OpenWhenServed { address } => demo::open_when_served(&address),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

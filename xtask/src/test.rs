@@ -1,0 +1,35 @@
+//! `cargo xtask test`: everything that must hold, in the order of what fails fastest.
+
+use crate::{Purpose, demo, exec, setup, steps::Steps};
+use anyhow::Result;
+
+/// Runs every check and stops at the first that fails.
+///
+/// # Errors
+/// With the name of the step that failed.
+pub(crate) fn run() -> Result<()> {
+    let mut steps = Steps::new();
+    let result = checks(&mut steps);
+    steps.print_table();
+    result
+}
+
+fn checks(steps: &mut Steps) -> Result<()> {
+    steps.step("tools", || setup::run(Purpose::Test))?;
+    steps.program("formatting", &mut exec::line("cargo fmt --all --check"))?;
+    steps.program("crates", &mut exec::line("cargo fetch --locked"))?;
+    steps.program("clippy, host", &mut exec::line("cargo clippy --locked --workspace --all-targets -- -D warnings"))?;
+    steps.program(
+        "clippy, wasm",
+        &mut exec::line(
+            "cargo clippy --locked -p amt-web-app --target wasm32-unknown-unknown --all-targets -- -D warnings",
+        ),
+    )?;
+    // The end-to-end tests want page and helper built, so they come last.
+    steps.tests("tests, host", &mut exec::line("cargo test --locked --workspace --exclude amt-e2e"))?;
+    let mut in_browser = exec::line("wasm-pack test --headless --chrome --mode no-install");
+    steps.tests("tests, wasm in Chromium", in_browser.current_dir(exec::root().join("web-app")))?;
+    demo::build(steps)?;
+    // One at a time: each has a browser, a helper and a relay of its own.
+    steps.tests("tests, end to end", &mut exec::line("cargo test --locked -p amt-e2e -- --test-threads=1 --nocapture"))
+}
