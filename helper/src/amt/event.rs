@@ -1,0 +1,156 @@
+//! What happens on the way into a tunnel, in words for people.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// A step of a gateway. `Display` is one plain sentence without its full stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A Relay Discovery was sent.
+    Discovery {
+        /// The address asked.
+        to: SocketAddr,
+        /// 1 for the first of its kind, more for retransmissions.
+        attempt: u32,
+        /// Why the search began.
+        cause: Cause,
+    },
+    /// A Relay Advertisement named the relay.
+    Advertisement {
+        /// The relay.
+        relay: SocketAddr,
+    },
+    /// A Request was sent.
+    Request {
+        /// The relay.
+        to: SocketAddr,
+        /// 1 for the first of its kind, more for retransmissions.
+        attempt: u32,
+        /// Why the cycle began.
+        cause: Cause,
+    },
+    /// A Membership Query came.
+    Query {
+        /// The relay.
+        relay: SocketAddr,
+        /// How often it wants to be told.
+        interval: Duration,
+        /// Our own address as the relay sees it, where it tells (G flag).
+        endpoint: Option<SocketAddr>,
+    },
+    /// The relay takes nobody new (L flag); another is sought.
+    RelayFull {
+        /// The relay.
+        relay: SocketAddr,
+    },
+    /// A Membership Update or a Teardown was sent.
+    Report {
+        /// The relay.
+        to: SocketAddr,
+        /// What it says.
+        report: Report,
+        /// Sent again lest the first was lost: nobody answers these.
+        repeated: bool,
+    },
+    /// The first data came, or the first after a silence.
+    Receiving {
+        /// The relay.
+        relay: SocketAddr,
+    },
+    /// Data stopped, or did not come at all; the relay is asked early.
+    Silent {
+        /// How long there was none.
+        duration: Duration,
+    },
+    /// The relay sees us at another address than before; what it had there is torn down.
+    EndpointChanged {
+        /// Where it saw us before.
+        old: SocketAddr,
+    },
+    /// The network told that what we sent did not arrive (ICMP).
+    Unreachable {
+        /// Where it was sent.
+        to: SocketAddr,
+    },
+}
+
+/// Why a search or a cycle began.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The beginning.
+    Start,
+    /// The relay was just advertised.
+    Advertised,
+    /// It is time.
+    Refresh,
+    /// No data.
+    Silence,
+    /// The relay did not answer Requests.
+    NoQuery,
+    /// The relay took nobody new.
+    RelayFull,
+    /// ICMP told that an Update did not arrive.
+    Unreachable,
+}
+
+/// What a gateway tells a relay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// The membership begins.
+    Join,
+    /// It goes on.
+    Refresh,
+    /// It ends, in an Update.
+    Leave,
+    /// The tunnel ends.
+    Teardown,
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Discovery { to, attempt: 1, cause } => write!(f, "Looking for the relay at {to}{cause}"),
+            Self::Discovery { to, attempt, .. } => {
+                write!(f, "No answer; looking for the relay at {to} again (attempt {attempt})")
+            }
+            Self::Advertisement { relay } => write!(f, "The relay is {relay}"),
+            Self::Request { to, attempt: 1, cause } => write!(f, "Asking the relay {to} for a query{cause}"),
+            Self::Request { to, attempt, .. } => {
+                write!(f, "No answer; asking the relay {to} again (attempt {attempt})")
+            }
+            Self::Query { relay, interval, endpoint } => {
+                write!(f, "The relay {relay} answered and wants to be told every {} s", interval.as_secs())?;
+                endpoint.map_or(Ok(()), |endpoint| write!(f, "; it sees us at {endpoint}"))
+            }
+            Self::RelayFull { relay } => write!(f, "The relay {relay} takes no more receivers; looking for another"),
+            Self::Report { to, report, repeated } => {
+                let again = if *repeated { ", again in case that was lost" } else { "" };
+                match report {
+                    Report::Join => write!(f, "Told {to} to send the channel{again}"),
+                    Report::Refresh => write!(f, "Told {to} that the channel is still wanted"),
+                    Report::Leave => write!(f, "Told {to} that the channel is no longer wanted{again}"),
+                    Report::Teardown => write!(f, "Told {to} to tear the tunnel down{again}"),
+                }
+            }
+            Self::Receiving { relay } => write!(f, "Data comes from {relay}"),
+            Self::Silent { duration } => write!(f, "No data for {:.1} s; asking the relay", duration.as_secs_f64()),
+            Self::EndpointChanged { old } => write!(f, "The relay no longer sees us at {old}; moving the tunnel"),
+            Self::Unreachable { to } => write!(f, "The network says that {to} cannot be reached (ICMP); trying on"),
+        }
+    }
+}
+
+/// Reads as the end of a sentence.
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Start | Self::Advertised => "",
+            Self::Refresh => ", as every so often",
+            Self::Silence => ", as no data comes",
+            Self::NoQuery => ", as it stopped answering",
+            Self::RelayFull => ", as the last one took nobody new",
+            Self::Unreachable => ", as the last message did not arrive",
+        })
+    }
+}

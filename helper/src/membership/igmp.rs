@@ -1,0 +1,162 @@
+//! IGMPv3 (RFC 3376) in its IPv4 packets, as AMT carries it; version 2 reports are read as well.
+//!
+//! In go whole IPv4 packets, out come records and queries, and the reverse. Checksums are checked in both
+//! headers. Dropped are other versions and types; records of unknown types are passed over (4.2.12).
+
+use super::{GeneralQuery, Malformed, Record, RecordType};
+use crate::ipv4;
+use crate::reader::Reader;
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+const QUERY: u8 = 0x11;
+const V2_REPORT: u8 = 0x16;
+const V2_LEAVE: u8 = 0x17;
+const V3_REPORT: u8 = 0x22;
+
+/// Where queries go.
+const ALL_SYSTEMS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 1);
+/// Where reports go (4.2.14).
+const ALL_V3_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
+/// Internetwork Control (4).
+const TOS: u8 = 0xC0;
+const TTL: u8 = 1;
+/// Where a query gives none (8.1, 8.2).
+const DEFAULT_ROBUSTNESS: u8 = 2;
+const DEFAULT_INTERVAL: Duration = Duration::from_secs(125);
+
+/// Builds the IPv4 packet of a version 3 report. The source is unspecified: any is right inside a tunnel
+/// (RFC 7450, 5.2.1).
+#[must_use]
+pub fn report(records: &[Record<Ipv4Addr>]) -> Vec<u8> {
+    let mut message = vec![V3_REPORT, 0, 0, 0, 0, 0];
+    message.extend((records.len() as u16).to_be_bytes());
+    for record in records {
+        message.extend([record.kind as u8, 0]);
+        message.extend((record.sources.len() as u16).to_be_bytes());
+        message.extend(record.group.octets());
+        message.extend(record.sources.iter().flat_map(Ipv4Addr::octets));
+    }
+    packet(Ipv4Addr::UNSPECIFIED, ALL_V3_ROUTERS, message)
+}
+
+/// Builds the IPv4 packet of a version 3 General Query that wants an answer at once (RFC 7450, 5.3.3.3).
+/// The interval is rounded down to what the code can say.
+#[must_use]
+pub fn general_query(query: &GeneralQuery) -> Vec<u8> {
+    const AT_ONCE: u8 = 1;
+    let qrv = if query.robustness > 7 { 0 } else { query.robustness };
+    let qqic = encode_float(query.interval.as_secs());
+    let message = vec![QUERY, AT_ONCE, 0, 0, 0, 0, 0, 0, qrv, qqic, 0, 0];
+    packet(Ipv4Addr::UNSPECIFIED, ALL_SYSTEMS, message)
+}
+
+fn packet(source: Ipv4Addr, destination: Ipv4Addr, mut message: Vec<u8>) -> Vec<u8> {
+    let sum = ipv4::checksum(&[&message]);
+    message[2..4].copy_from_slice(&sum.to_be_bytes());
+    let mut bytes = ipv4::header((TOS, TTL, ipv4::IGMP), source, destination, &ipv4::ROUTER_ALERT, message.len());
+    bytes.extend(message);
+    bytes
+}
+
+/// Reads the IPv4 packet of a version 3 General Query. Any source, TTL and options are taken; octets behind
+/// the packet are ignored.
+///
+/// # Errors
+/// Where it is something else, or damaged.
+pub fn parse_general_query(bytes: &[u8]) -> Result<GeneralQuery, Malformed> {
+    let mut reader = Reader::new(message(&ipv4::Packet::parse(bytes)?)?);
+    let [kind, _max_response, _, _] = reader.take()?;
+    if kind != QUERY {
+        return Err(Malformed::Type);
+    }
+    let group = reader.ipv4()?;
+    if reader.len() == 0 {
+        // Eight bytes are a query of version 1 or 2 (7.1).
+        return Err(Malformed::Type);
+    }
+    let [flags_qrv, qqic] = reader.take()?;
+    let sources = reader.u16()?;
+    if !group.is_unspecified() || sources != 0 {
+        return Err(Malformed::NotGeneral);
+    }
+    let robustness = match flags_qrv & 0x07 {
+        0 => DEFAULT_ROBUSTNESS,
+        qrv => qrv,
+    };
+    let interval = match decode_float(qqic) {
+        0 => DEFAULT_INTERVAL,
+        seconds => Duration::from_secs(seconds),
+    };
+    Ok(GeneralQuery { interval, robustness })
+}
+
+/// Reads the IPv4 packet of a report, of version 3 or 2, or of a version 2 leave. With `strict`, its header
+/// must be what RFC 3376 (4) calls for, as a relay has to demand (RFC 7450, 5.3.3.4): Router Alert and a TTL
+/// of 1. Any source is taken.
+///
+/// # Errors
+/// Where it is something else, or damaged.
+pub fn parse_report(bytes: &[u8], strict: bool) -> Result<Vec<Record<Ipv4Addr>>, Malformed> {
+    let packet = ipv4::Packet::parse(bytes)?;
+    let mut reader = Reader::new(message(&packet)?);
+    if strict && (packet.ttl != TTL || !packet.has_router_alert()) {
+        return Err(Malformed::Header);
+    }
+    let [kind, _, _, _] = reader.take()?;
+    match kind {
+        V2_REPORT => Ok(vec![Record { kind: RecordType::ModeIsExclude, group: reader.ipv4()?, sources: vec![] }]),
+        V2_LEAVE => Ok(vec![Record { kind: RecordType::ChangeToInclude, group: reader.ipv4()?, sources: vec![] }]),
+        V3_REPORT => {
+            reader.u16()?;
+            let count = reader.u16()?;
+            let records = (0..count).map(|_| record(&mut reader));
+            records.filter_map(Result::transpose).collect()
+        }
+        _ => Err(Malformed::Type),
+    }
+}
+
+/// The IGMP message in a packet, its checksum checked.
+fn message<'a>(packet: &ipv4::Packet<'a>) -> Result<&'a [u8], Malformed> {
+    if packet.protocol != ipv4::IGMP || packet.fragment {
+        return Err(Malformed::Protocol);
+    }
+    if packet.payload.len() < 8 {
+        return Err(Malformed::Length);
+    }
+    if ipv4::checksum(&[packet.payload]) != 0 {
+        return Err(Malformed::Checksum);
+    }
+    Ok(packet.payload)
+}
+
+fn record(reader: &mut Reader<'_>) -> Result<Option<Record<Ipv4Addr>>, Malformed> {
+    let [kind, auxiliary_words] = reader.take()?;
+    let count = reader.u16()?;
+    let group = reader.ipv4()?;
+    let sources = (0..count).map(|_| reader.ipv4()).collect::<Result<_, _>>()?;
+    reader.slice(usize::from(auxiliary_words) * 4)?;
+    Ok(RecordType::from_code(kind).map(|kind| Record { kind, group, sources }))
+}
+
+/// The value of a Max Resp Code or QQIC (4.1.1, 4.1.7): floating point from 128 up.
+const fn decode_float(code: u8) -> u64 {
+    if code < 128 { code as u64 } else { ((code & 0x0F) as u64 | 0x10) << ((code >> 4 & 0x07) + 3) }
+}
+
+/// The largest code whose value is not above the one given.
+const fn encode_float(value: u64) -> u8 {
+    if value < 128 {
+        return value as u8;
+    }
+    let exponent = value.ilog2() - 7;
+    if exponent > 7 {
+        return 0xFF;
+    }
+    0x80 | (exponent as u8) << 4 | (value >> (exponent + 3) & 0x0F) as u8
+}
+
+#[cfg(test)]
+#[path = "igmp_tests.rs"]
+mod tests;
