@@ -7,6 +7,9 @@
 //! [`Relay::bind`] opens what needs privileges and says at once what is wrong; [`Relay::run`] works until told
 //! to stop. [`run_relay`] is both.
 
+pub mod clip;
+pub mod looper;
+
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::{Host, RelayAddress};
 use std::future::Future;
