@@ -23,7 +23,7 @@ pub(crate) fn run(open: bool, helper: &[String]) -> Result<()> {
     let address = listen_address(helper);
     if open {
         let this = std::env::current_exe().context("cannot find this program")?;
-        exec::program(this).args(["open-when-served", address]).spawn().context("cannot wait for the page")?;
+        exec::program(this).args(["open-when-served", &address]).spawn().context("cannot wait for the page")?;
     }
     println!("\n   Open http://{address}/ in a browser. Ctrl-C ends the demo.\n");
     // In our place rather than as our child: Ctrl-C and every other signal are the helper's own then.
@@ -81,18 +81,22 @@ fn names(dir: &Path) -> Result<BTreeSet<OsString>> {
     Ok(entries.map(|entry| Ok(entry?.file_name())).collect::<std::io::Result<_>>()?)
 }
 
-/// The address among the helper's arguments, or its default.
-fn listen_address(arguments: &[String]) -> &str {
+/// The address among the helper's arguments, or its default. Like the helper, takes a port alone.
+fn listen_address(arguments: &[String]) -> String {
     let mut arguments = arguments.iter();
+    let mut listen = None;
     while let Some(argument) = arguments.next() {
-        if argument == "--listen" {
-            return arguments.next().map_or(LISTEN, String::as_str);
-        }
-        if let Some(address) = argument.strip_prefix("--listen=") {
-            return address;
+        match argument.split_once('=') {
+            Some(("--listen", address)) => listen = Some(address),
+            _ if argument == "--listen" => listen = arguments.next().map(String::as_str),
+            _ => {}
         }
     }
-    LISTEN
+    match listen {
+        None => LISTEN.to_owned(),
+        Some(port) if port.parse::<u16>().is_ok() => format!("127.0.0.1:{port}"),
+        Some(address) => address.to_owned(),
+    }
 }
 
 /// Opens the page once something listens at the address.
@@ -141,5 +145,6 @@ mod tests {
         assert_eq!(listen_address(&[]), LISTEN);
         assert_eq!(listen_address(&words("--log x --listen 127.0.0.1:9")), "127.0.0.1:9");
         assert_eq!(listen_address(&words("--listen=[::1]:9")), "[::1]:9");
+        assert_eq!(listen_address(&words("--listen 9")), "127.0.0.1:9");
     }
 }

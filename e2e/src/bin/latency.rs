@@ -1,0 +1,67 @@
+//! `cargo xtask bench latency`: how far behind the relay the screen is.
+
+use amt_e2e::latency::{delays, percentile, read_frame_log};
+use amt_e2e::{Browser, Helper, Stage};
+use anyhow::{Context, Result, ensure};
+use clap::Parser;
+use std::fs;
+use std::time::Duration;
+
+/// Plays the demo in headless Chromium and measures from the relay's sending to the screen.
+#[derive(Parser)]
+struct Options {
+    /// Seconds to measure, after the player has settled.
+    #[arg(long, default_value_t = 30)]
+    seconds: u64,
+    /// Seconds to let it settle.
+    #[arg(long, default_value_t = 10)]
+    settle: u64,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let options = Options::parse();
+    let stage = Stage::new()?;
+    let log = stage.dir().join("frames.log");
+    let helper = Helper::demo(&stage, &["--frame-log", &log.to_string_lossy()]).await?;
+    let browser = Browser::start(&stage).await?;
+    browser.open(&helper.page()).await?;
+    browser.phase("playing").await?;
+    tokio::time::sleep(Duration::from_secs(options.settle)).await;
+    browser.record_strip().await?;
+    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    let record = browser.strip_record().await?;
+    let playback = browser.playback().await?;
+    browser.close().await?;
+
+    let sent = read_frame_log(&fs::read_to_string(&log).context("the relay wrote no frame log")?)?;
+    let found = delays(&sent, &record.frames);
+    ensure!(!found.displayed.is_empty(), "no frame was shown whose strip could be read");
+    println!("From the relay's sending the last packet of a frame to the frame on screen, H.264 with AAC at 25 fps,");
+    println!(
+        "{} s after {} s to settle, in headless Chromium on this machine, software decoding:",
+        options.seconds, options.settle
+    );
+    for (what, values) in [
+        ("on screen (requestVideoFrameCallback's expectedDisplayTime)", &found.displayed),
+        ("callback ran", &found.called),
+    ] {
+        let at = |part| percentile(values, part).unwrap_or(f64::NAN);
+        println!(
+            "  {what}: p50 {:.0} ms, p90 {:.0} ms, p99 {:.0} ms, least {:.0} ms",
+            at(0.5),
+            at(0.9),
+            at(0.99),
+            at(0.0)
+        );
+    }
+    println!(
+        "  {} frames shown, {} not shown, {} unreadable, {} stalls, {} bytes of sound decoded",
+        found.displayed.len(),
+        found.lost,
+        record.unread,
+        record.stalls.len(),
+        playback.audio_bytes
+    );
+    Ok(())
+}

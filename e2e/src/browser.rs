@@ -1,0 +1,140 @@
+//! A headless Chromium with a fresh profile, driven through a chromedriver of its own.
+
+use crate::{Process, Stage, until};
+use anyhow::{Context, Result};
+use fantoccini::wd::WebDriverCompatibleCommand;
+use fantoccini::{Client, ClientBuilder};
+use hyper_util::client::legacy::connect::HttpConnector;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// The flags for every test. Autoplay is left as people have it: only muted.
+const FLAGS: [&str; 9] = [
+    "--headless=new",
+    // Containers and root have no sandbox.
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+];
+
+/// A running browser. Ends with its driver when dropped.
+pub struct Browser {
+    /// The WebDriver session.
+    pub client: Client,
+    driver: Process,
+    profile: PathBuf,
+}
+
+/// A line in the browser's console.
+#[derive(Clone, Debug, Deserialize)]
+pub struct LogEntry {
+    /// SEVERE, WARNING, INFO, DEBUG.
+    pub level: String,
+    /// Who wrote it: `console-api`, `security`, `network`, `javascript`, …
+    #[serde(default)]
+    pub source: String,
+    /// What it says.
+    pub message: String,
+}
+
+impl Browser {
+    /// Starts a browser with no page.
+    ///
+    /// # Errors
+    /// Where Chromium or chromedriver is missing or does not start.
+    pub async fn start(stage: &Stage) -> Result<Self> {
+        let profile = tempfile::Builder::new().prefix("profile-").tempdir_in(stage.dir())?.keep();
+        let name = profile.file_name().unwrap_or_default().to_string_lossy().replace("profile", "chromedriver");
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").env("TMPDIR", stage.dir());
+        let mut driver = Process::start(&name, &mut command, stage.dir())
+            .context("chromedriver does not start (`cargo xtask setup` installs it)")?;
+        let port: u16 = until("chromedriver tells its port", async || {
+            driver.check_running()?;
+            let log = driver.log();
+            let Some((_, rest)) = log.split_once("started successfully on port ") else { return Ok(None) };
+            Ok(rest.split_once('.').and_then(|(port, _)| port.parse().ok()))
+        })
+        .await?;
+        let mut flags: Vec<_> = FLAGS.iter().map(ToString::to_string).collect();
+        flags.push(format!("--user-data-dir={}", profile.display()));
+        flags.push("--window-size=1280,900".into());
+        let capabilities = json!({
+            "goog:chromeOptions": { "args": flags },
+            "goog:loggingPrefs": { "browser": "ALL" },
+        });
+        let Value::Object(capabilities) = capabilities else { unreachable!("written above as an object") };
+        let client = ClientBuilder::new(HttpConnector::new())
+            .capabilities(capabilities)
+            .connect(&format!("http://127.0.0.1:{port}"))
+            .await
+            .context("Chromium does not start")?;
+        Ok(Self { client, driver, profile })
+    }
+
+    /// Runs a function body in the page.
+    ///
+    /// # Errors
+    /// Where it throws, or the browser is gone.
+    pub async fn run(&self, script: &str) -> Result<Value> {
+        self.client.execute(script, vec![]).await.with_context(|| format!("in the page: {script}"))
+    }
+
+    /// What came to the console since the last call.
+    ///
+    /// # Errors
+    /// Where the browser is gone.
+    pub async fn console(&self) -> Result<Vec<LogEntry>> {
+        Ok(serde_json::from_value(self.client.issue_cmd(BrowserLog).await?)?)
+    }
+
+    /// Ends the session and the browser in good order.
+    ///
+    /// # Errors
+    /// Where the browser is gone already.
+    pub async fn close(mut self) -> Result<()> {
+        self.client.clone().close().await?;
+        self.driver.terminate()?;
+        Ok(())
+    }
+}
+
+impl Drop for Browser {
+    /// A browser is not a child of ours but of its driver, so it is known by the profile that it alone has.
+    fn drop(&mut self) {
+        let _ = self.driver.terminate();
+        let profile = self.profile.to_string_lossy();
+        let Ok(processes) = fs::read_dir("/proc") else { return };
+        for process in processes.flatten() {
+            let command = fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let name = process.file_name();
+            if String::from_utf8_lossy(&command).contains(&*profile)
+                && let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok())
+            {
+                let _ = Command::new("sh").args(["-c", &format!("kill -KILL {id}")]).status();
+            }
+        }
+    }
+}
+
+/// chromedriver's command for the console's lines; not in the WebDriver standard.
+#[derive(Debug)]
+struct BrowserLog;
+
+impl WebDriverCompatibleCommand for BrowserLog {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/se/log", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}

@@ -1,0 +1,95 @@
+//! A child process that never outlives its test.
+
+use anyhow::{Context, Result, bail};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+/// A started program whose output goes to a file. Killed on drop; shown on drop where the test panics.
+pub struct Process {
+    child: Child,
+    name: String,
+    log: PathBuf,
+}
+
+impl Process {
+    /// Starts it with both outputs in `dir/name.log`.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn start(name: &str, command: &mut Command, dir: &Path) -> Result<Self> {
+        let log = dir.join(format!("{name}.log"));
+        let file = File::options().create(true).append(true).open(&log)?;
+        let child = command
+            .stdin(Stdio::null())
+            .stdout(file.try_clone()?)
+            .stderr(file)
+            .spawn()
+            .with_context(|| format!("cannot start {command:?}"))?;
+        Ok(Self { child, name: name.to_owned(), log })
+    }
+
+    /// The process id.
+    #[must_use]
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// All that it, and what ran under this name before it, has printed.
+    #[must_use]
+    pub fn log(&self) -> String {
+        String::from_utf8_lossy(&fs::read(&self.log).unwrap_or_default()).into_owned()
+    }
+
+    /// Fails, with what it printed, where it has ended.
+    ///
+    /// # Errors
+    /// Where it has ended.
+    pub fn check_running(&mut self) -> Result<()> {
+        match self.child.try_wait()? {
+            Some(status) => bail!("{} ended with {status}:\n{}", self.name, self.log()),
+            None => Ok(()),
+        }
+    }
+
+    /// Sends SIGTERM, as a system does that wants it to end, and waits for the end.
+    ///
+    /// # Errors
+    /// Where it does not end within 20 seconds.
+    pub fn terminate(&mut self) -> Result<ExitStatus> {
+        // The standard library sends no signal but SIGKILL; every shell does.
+        Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status()?;
+        self.wait(Duration::from_secs(20))
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// Where it does not come within the limit.
+    pub fn wait(&mut self, limit: Duration) -> Result<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            if begun.elapsed() > limit {
+                bail!("{} did not end within {limit:?}:\n{}", self.name, self.log());
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.len().saturating_sub(6000);
+            let from = (from..log.len()).find(|&at| log.is_char_boundary(at)).unwrap_or(0);
+            eprintln!("---- the end of what {} printed ----\n{}", self.name, &log[from..]);
+        }
+    }
+}
