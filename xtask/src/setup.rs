@@ -117,7 +117,7 @@ fn cargo_tool(program: &str, package: &str, version: &str, flags: &[&str]) -> Re
         .env("CARGO_TARGET_DIR", exec::own_tools().join("build"))
         .env("CARGO_PROFILE_RELEASE_LTO", "off")
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
-        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "1")
+        .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
         .env("CARGO_PROFILE_RELEASE_STRIP", "true");
     install(&what, &mut command)
 }
