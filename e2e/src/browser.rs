@@ -119,7 +119,8 @@ impl Drop for Browser {
             if String::from_utf8_lossy(&command).contains(&*profile)
                 && let Some(id) = name.to_str().and_then(|name| name.parse::<u32>().ok())
             {
-                let _ = Command::new("sh").args(["-c", &format!("kill -KILL {id}")]).status();
+                // Most are gone with the first one killed.
+                let _ = Command::new("sh").args(["-c", &format!("kill -KILL {id} 2>/dev/null")]).status();
             }
         }
     }
