@@ -8,13 +8,23 @@
 //! to stop. [`run_relay`] is both.
 
 pub mod clip;
+mod driver;
+mod inner;
 pub mod looper;
+mod native;
+mod television;
 
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::{Host, RelayAddress};
+use anyhow::{Context as _, anyhow, bail};
+use driver::{Driver, Source};
+use native::Native;
+use std::fs::File;
 use std::future::Future;
+use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use television::Television;
 
 /// The sender that the clip's datagrams name (TEST-NET-1, RFC 5737: never a real one).
 pub const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
@@ -55,6 +65,8 @@ impl Default for RelayOptions {
 /// A relay whose socket is open.
 pub struct Relay {
     socket: std::net::UdpSocket,
+    source: Source,
+    what: String,
 }
 
 impl Relay {
@@ -64,9 +76,35 @@ impl Relay {
     /// # Errors
     /// A sentence that says what could not be opened and what to do.
     pub fn bind(options: &RelayOptions) -> anyhow::Result<Self> {
-        let socket = std::net::UdpSocket::bind(options.bind)?;
+        let bind = options.bind;
+        if bind.ip().is_unspecified() || bind.ip().is_multicast() {
+            // Gateways are told to come to this address (RFC 7450, 5.1.2).
+            bail!("A relay needs an address that gateways can send to, and {} is none.", bind.ip());
+        }
+        let socket = std::net::UdpSocket::bind(bind).map_err(|error| match error.kind() {
+            ErrorKind::AddrInUse => anyhow!(
+                "Port {} of {} is in use: another relay or gateway runs here. Stop it, or choose another port.",
+                bind.port(),
+                bind.ip()
+            ),
+            ErrorKind::AddrNotAvailable => anyhow!("{} is no address of this machine.", bind.ip()),
+            _ => anyhow!("The relay cannot listen on {bind}: {error}."),
+        })?;
         socket.set_nonblocking(true)?;
-        Ok(Self { socket })
+        let address = socket.local_addr()?;
+        let (source, what) = match &options.upstream {
+            Upstream::Clip => {
+                let log = options.frame_log.as_ref().map(|path| {
+                    File::create(path).with_context(|| format!("The frame log {} cannot be written.", path.display()))
+                });
+                let television = Television::new(log.transpose()?).context("The embedded clip is damaged.")?;
+                (Source::Clip(television), format!("playing the test card as {}", demo_url(address)))
+            }
+            Upstream::Interface(name) => {
+                (Source::Native(Native::open(name)?), format!("forwarding the multicast of {name}"))
+            }
+        };
+        Ok(Self { socket, source, what })
     }
 
     /// The address gateways are to ask, with the port the system chose where `bind` left it open.
@@ -80,12 +118,21 @@ impl Relay {
     /// Serves gateways until `shutdown` is done.
     ///
     /// # Errors
-    /// Those that end the relay: its socket or its frame log fails. Nothing a gateway sends is one.
+    /// Those that end the relay: its socket, its capture or its frame log fails. Nothing a gateway sends is one.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let _socket = tokio::net::UdpSocket::from_std(self.socket)?;
-        shutdown.await;
-        Ok(())
+        let address = self.socket.local_addr()?;
+        let socket = tokio::net::UdpSocket::from_std(self.socket)?;
+        say(format_args!("Relay: at {address}, {}.", self.what));
+        let mut driver = Driver::new(socket, address.ip(), self.source);
+        let result = driver.run(shutdown).await;
+        driver.report();
+        say("Relay: stopped.");
+        result
     }
+}
+
+fn say(line: impl std::fmt::Display) {
+    println!("{line}");
 }
 
 /// Opens a relay and serves gateways until `shutdown` is done.
@@ -112,13 +159,4 @@ pub fn demo_url(relay: SocketAddr) -> AmtUrl {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_demo_channel_is_the_one_in_the_readme() {
-        assert_eq!(demo_url(DEFAULT_BIND).to_string(), "amt://192.0.2.1@232.0.2.1:1234?relay=127.0.0.1");
-        let elsewhere = SocketAddr::from(([127, 0, 0, 1], 2269));
-        assert_eq!(demo_url(elsewhere).to_string(), "amt://192.0.2.1@232.0.2.1:1234?relay=127.0.0.1:2269");
-    }
-}
+mod tests;
