@@ -15,8 +15,11 @@ use tokio::net::UdpSocket;
 /// How often gateways are to report. Shorter than RFC 3376's 125 s, so that one that vanished is forgotten
 /// after a minute.
 const QUERY_INTERVAL: Duration = Duration::from_secs(25);
-/// The longest datagram a gateway sends is far shorter: 12 bytes and an IGMP report.
+/// Room for any datagram.
 const RECEIVE_BUFFER: usize = 65_536;
+
+/// How many datagrams are taken in one go.
+const RECEIVE_BATCH: usize = 64;
 
 /// What is sent.
 pub(super) enum Source {
@@ -70,9 +73,10 @@ impl Driver {
         }
     }
 
-    /// Takes what has arrived.
+    /// Takes what has arrived, up to a number that does not hold up the programme.
     fn receive(&mut self, buffer: &mut [u8]) {
-        while let Ok((len, from)) = self.socket.try_recv_from(buffer) {
+        for _ in 0..RECEIVE_BATCH {
+            let Ok((len, from)) = self.socket.try_recv_from(buffer) else { return };
             if let Err(discard) = self.relay.handle_datagram(Instant::now(), from, &buffer[..len]) {
                 *self.discards.entry(discard).or_default() += 1;
             }

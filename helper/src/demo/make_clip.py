@@ -5,7 +5,7 @@
     python3 make_clip.py            # writes clip.ts beside this script, then checks it
     python3 make_clip.py --check    # checks the clip that is there
 
-(or a virtual environment with `pip install pillow numpy`). About two minutes on two cores.
+(or a virtual environment with `pip install pillow numpy`). Takes about a minute.
 
 The clip is one period of a stream without end: 512 frames at 25 a second and 960 AAC frames of 1,024 samples at
 48 kHz are both 20.48 s. Every 1.28 s (32 frames, one closed GOP, 60 AAC frames) the hand passes twelve

@@ -99,7 +99,7 @@ fn clocks_run_round_their_33_bits() {
 
 #[test]
 fn after_days_the_clocks_still_fit() {
-    // 30 days of the whole clip, without playing them: what counts is round and origin.
+    // Thirty days on the air, without playing them: all that grows is the number of rounds.
     let mut looper = Looper::new(Clip::parse(first_gop()).unwrap());
     looper.round = 30 * 86_400 * 100 / 128;
     assert_eq!(looper.next_due().as_secs(), 30 * 86_400);
