@@ -1,12 +1,12 @@
 //! The page: MPEG-TS to fMP4 ([`segmenter`], pure) and the live player around a video element.
 //!
-//! `segmenter` and `player::live_edge` know no browser and build on the host as well; all the rest is for
-//! wasm. See ARCHITECTURE.md.
+//! `segmenter`, the decisions in `player`, the sentences of `page` and the messages between the threads know no browser and build on
+//! the host as well; all the rest is for wasm. See ARCHITECTURE.md.
 
+pub mod page;
 pub mod player;
 pub mod segmenter;
+pub mod worker;
 
 #[cfg(target_arch = "wasm32")]
-pub mod page;
-#[cfg(target_arch = "wasm32")]
-pub mod worker;
+pub mod browser;

@@ -1,6 +1,23 @@
-//! The document: form, controls, status line.
+//! The document: form, controls, and the line that always says what is happening.
+//!
+//! Pure, and tested on the host: [`status`] (from facts to a sentence) and [`recent`] (what was last played).
+//! Around them, for browsers only: `document` finds the elements, `thread` runs the worker, `app` ties them.
 
-/// Takes hold of the document.
-pub fn start() {
-    console_error_panic_hook::set_once();
-}
+pub mod recent;
+pub mod status;
+
+#[cfg(target_arch = "wasm32")]
+mod app;
+#[cfg(target_arch = "wasm32")]
+mod controls;
+#[cfg(target_arch = "wasm32")]
+mod document;
+#[cfg(target_arch = "wasm32")]
+mod figures;
+#[cfg(target_arch = "wasm32")]
+mod store;
+#[cfg(target_arch = "wasm32")]
+mod thread;
+
+#[cfg(target_arch = "wasm32")]
+pub use app::start;

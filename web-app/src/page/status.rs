@@ -1,0 +1,350 @@
+//! From what is known to one plain sentence, and what to do about it.
+
+use amt_shared::wire::{Phase, Status};
+
+/// Data without a picture for so long is worth another sentence.
+const PATIENCE_SECONDS: f64 = 5.0;
+
+/// The connection to the helper.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Helper {
+    /// Nothing is known yet.
+    #[default]
+    Connecting,
+    /// It does not answer.
+    Unreachable,
+    /// It has greeted.
+    There,
+    /// It speaks another version of the protocol.
+    OtherVersion,
+    /// The worker has ended by a fault of its own, and begins anew.
+    WorkerLost,
+}
+
+/// What the player does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Picture {
+    /// Nothing yet, or no longer.
+    #[default]
+    None,
+    /// It moves.
+    Moving,
+    /// The viewer has paused it.
+    Paused,
+    /// The browser wants the viewer to press something first.
+    Blocked,
+}
+
+/// All that the sentence depends on.
+#[derive(Clone, Debug, Default)]
+pub struct Facts {
+    /// Whether the browser can play live media at all.
+    pub can_play: bool,
+    /// The connection to the helper.
+    pub helper: Helper,
+    /// Whether a channel was asked for.
+    pub tuned: bool,
+    /// What the helper says of the channel.
+    pub status: Option<Status>,
+    /// What the player does.
+    pub picture: Picture,
+    /// For how many seconds data has flowed.
+    pub receiving_seconds: f64,
+    /// What arrives holds no transport packets.
+    pub not_ts: bool,
+    /// Whether a programme was found, and the streams in it that cannot be played, by name.
+    pub program: Option<Program>,
+    /// Codecs that the browser refused.
+    pub refused: Vec<String>,
+    /// Whether the player is on its way back from an error.
+    pub recovering: bool,
+    /// What plays.
+    pub playing: Playing,
+}
+
+/// What is known of the programme.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Whether any stream of it is played here.
+    pub playable: bool,
+    /// Names of its pictures and sounds that are not.
+    pub others: Vec<String>,
+}
+
+/// Figures of what plays.
+#[derive(Clone, Debug, Default)]
+pub struct Playing {
+    /// Width and height in pixels; 0 without a picture.
+    pub size: (u32, u32),
+    /// Codec strings.
+    pub codecs: Vec<String>,
+    /// TS bits a second.
+    pub bits_per_second: u64,
+    /// Delay to live in milliseconds.
+    pub delay_ms: Option<f64>,
+}
+
+/// What the status line shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Line {
+    /// For programs.
+    pub phase: &'static str,
+    /// What is happening.
+    pub sentence: String,
+    /// What to do about it; code stands between backticks.
+    pub advice: String,
+    /// Figures, which change all the time and are not read out.
+    pub now: String,
+}
+
+impl Line {
+    fn new(phase: &'static str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self { phase, sentence: sentence.into(), advice: advice.into(), now: String::new() }
+    }
+}
+
+/// The line for these facts.
+#[must_use]
+pub fn line(facts: &Facts) -> Line {
+    if !facts.can_play {
+        return Line::new(
+            "failed",
+            "This browser cannot play live media: it has no Media Source Extensions.",
+            "Use a current Chromium, Chrome, Edge, Firefox or Safari.",
+        );
+    }
+    match facts.helper {
+        Helper::Connecting => return Line::new("idle", "Connecting to the helper.", ""),
+        Helper::Unreachable => {
+            return Line::new(
+                "helper_unreachable",
+                "The helper cannot be reached.",
+                "Start it with `sudo -E amt-helper`; the page connects by itself.",
+            );
+        }
+        Helper::OtherVersion => {
+            return Line::new(
+                "failed",
+                "The helper and this page are of different versions.",
+                "Reload the page. If that does not help, install the helper again.",
+            );
+        }
+        Helper::WorkerLost => {
+            return Line::new("failed", "The part that reads the stream broke down; it is being started again.", "");
+        }
+        Helper::There => {}
+    }
+    if !facts.tuned {
+        return Line::new("idle", "Ready.", "Type the address of a channel and press Play.");
+    }
+    let Some(status) = &facts.status else { return Line::new("resolving", "Asking the helper for the channel.", "") };
+    if status.phase == Phase::Receiving {
+        return receiving(facts);
+    }
+    Line::new(phase_name(status.phase), status.sentence.as_str(), status.advice.clone().unwrap_or_default())
+}
+
+fn receiving(facts: &Facts) -> Line {
+    let refused = refused_sentence(&facts.refused);
+    match facts.picture {
+        Picture::Moving => {
+            let mut line = Line::new("playing", "Playing live.", refused.unwrap_or_default());
+            line.now = playing(&facts.playing);
+            return line;
+        }
+        Picture::Paused => return Line::new("receiving", "Paused.", "Playing goes on at the live edge."),
+        Picture::Blocked => {
+            return Line::new(
+                "receiving",
+                "The browser waits for you before it plays.",
+                "Press the button in the picture.",
+            );
+        }
+        Picture::None => {}
+    }
+    if facts.not_ts {
+        return Line::new(
+            "failed",
+            "Data arrives, but it is not an MPEG transport stream.",
+            "Check the group and the port of the address.",
+        );
+    }
+    if let Some(sentence) = refused {
+        return Line::new("failed", sentence, "Another browser may be able to.");
+    }
+    if let Some(program) = facts.program.as_ref().filter(|program| !program.playable) {
+        let sentence = if program.others.is_empty() {
+            "This channel has neither picture nor sound.".to_owned()
+        } else {
+            format!("This channel cannot be played yet: it has {}.", listed(&program.others))
+        };
+        return Line::new("failed", sentence, "H.264 pictures and AAC sound are played.");
+    }
+    if facts.recovering {
+        return Line::new(
+            "receiving",
+            "The browser gave up on the picture; it begins again at the next key frame.",
+            "",
+        );
+    }
+    if facts.receiving_seconds < PATIENCE_SECONDS {
+        return Line::new("receiving", "Data arrives; waiting for the first whole picture.", "");
+    }
+    if facts.program.is_none() {
+        return Line::new(
+            "receiving",
+            "Data arrives, but no programme has been found in it so far.",
+            "If this stays, the stream has no programme tables, or the address is not that of a television channel.",
+        );
+    }
+    Line::new(
+        "receiving",
+        "Data arrives, but no picture can begin yet: no key frame has come.",
+        "If this stays, the stream is scrambled or damaged.",
+    )
+}
+
+fn refused_sentence(refused: &[String]) -> Option<String> {
+    let named: Vec<_> = refused.iter().map(|codec| format!("{} ({codec})", codec_name(codec))).collect();
+    (!named.is_empty()).then(|| format!("This browser cannot play {}.", listed(&named)))
+}
+
+fn playing(playing: &Playing) -> String {
+    let mut parts = Vec::new();
+    if playing.size != (0, 0) {
+        parts.push(format!("{}×{}", playing.size.0, playing.size.1));
+    }
+    if !playing.codecs.is_empty() {
+        parts.push(listed(&playing.codecs.iter().map(|codec| codec_name(codec).to_owned()).collect::<Vec<_>>()));
+    }
+    if playing.bits_per_second > 0 {
+        parts.push(bit_rate(playing.bits_per_second));
+    }
+    if let Some(delay) = playing.delay_ms {
+        parts.push(format!("{:.2} s behind live", delay / 1000.0));
+    }
+    parts.join(", ")
+}
+
+/// A rate for people.
+#[must_use]
+pub fn bit_rate(bits_per_second: u64) -> String {
+    let bits = bits_per_second as f64;
+    if bits >= 1e6 { format!("{:.1} Mbit/s", bits / 1e6) } else { format!("{:.0} kbit/s", bits / 1e3) }
+}
+
+/// The usual name of a codec (RFC 6381 strings); the string itself where there is none.
+#[must_use]
+pub fn codec_name(codec: &str) -> &str {
+    match codec.split_once('.').map_or(codec, |(family, _)| family) {
+        "avc1" | "avc3" => "H.264",
+        "hvc1" | "hev1" => "HEVC",
+        "av01" => "AV1",
+        "mp4a" => match codec {
+            "mp4a.40.5" | "mp4a.40.29" => "HE-AAC",
+            "mp4a.69" | "mp4a.6B" | "mp4a.40.34" => "MPEG audio",
+            _ => "AAC",
+        },
+        "ac-3" => "AC-3",
+        "ec-3" => "E-AC-3",
+        "opus" | "Opus" => "Opus",
+        "flac" | "fLaC" => "FLAC",
+        _ => codec,
+    }
+}
+
+/// The name of a step, as scripts read it.
+#[must_use]
+pub const fn phase_name(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Idle => "idle",
+        Phase::Resolving => "resolving",
+        Phase::Discovering => "discovering",
+        Phase::Requesting => "requesting",
+        Phase::Joined => "joined",
+        Phase::Receiving => "receiving",
+        Phase::Silent => "silent",
+        Phase::Failed => "failed",
+    }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn listed(names: &[String]) -> String {
+    match names {
+        [] => String::new(),
+        [only] => only.clone(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receiving_facts() -> Facts {
+        let status = Status { phase: Phase::Receiving, sentence: "Data flows.".into(), advice: None, relay: None };
+        Facts { can_play: true, helper: Helper::There, tuned: true, status: Some(status), ..Facts::default() }
+    }
+
+    #[test]
+    fn an_absent_helper_is_told_with_the_command_that_starts_it() {
+        let facts = Facts { can_play: true, helper: Helper::Unreachable, ..Facts::default() };
+        let line = line(&facts);
+        assert_eq!(line.phase, "helper_unreachable");
+        assert!(line.advice.contains("`sudo -E amt-helper`"), "{}", line.advice);
+    }
+
+    #[test]
+    fn while_the_tunnel_is_built_the_helper_speaks() {
+        let mut facts = receiving_facts();
+        facts.status = Some(Status {
+            phase: Phase::Discovering,
+            sentence: "Looking for the relay 192.0.2.9.".into(),
+            advice: Some("Wait.".into()),
+            relay: None,
+        });
+        assert_eq!(line(&facts), Line::new("discovering", "Looking for the relay 192.0.2.9.", "Wait."));
+    }
+
+    #[test]
+    fn playing_is_told_with_its_figures() {
+        let mut facts = receiving_facts();
+        facts.picture = Picture::Moving;
+        facts.playing = Playing {
+            size: (640, 360),
+            codecs: vec!["avc1.64001f".into(), "mp4a.40.2".into()],
+            bits_per_second: 1_234_567,
+            delay_ms: Some(123.4),
+        };
+        let line = line(&facts);
+        assert_eq!((line.phase, line.sentence.as_str()), ("playing", "Playing live."));
+        assert_eq!(line.now, "640×360, H.264 and AAC, 1.2 Mbit/s, 0.12 s behind live");
+    }
+
+    #[test]
+    fn what_the_browser_cannot_play_is_named_whether_the_rest_plays_or_not() {
+        let mut facts = receiving_facts();
+        facts.refused = vec!["hvc1.1.6.L93.B0".into()];
+        let alone = line(&facts);
+        assert_eq!(alone.phase, "failed");
+        assert_eq!(alone.sentence, "This browser cannot play HEVC (hvc1.1.6.L93.B0).");
+        facts.picture = Picture::Moving;
+        let with_sound = line(&facts);
+        assert_eq!(with_sound.phase, "playing");
+        assert_eq!(with_sound.advice, alone.sentence);
+    }
+
+    #[test]
+    fn data_that_gives_no_picture_is_told_by_its_cause() {
+        let mut facts = receiving_facts();
+        assert!(line(&facts).sentence.contains("waiting for the first whole picture"));
+        facts.receiving_seconds = 10.0;
+        assert!(line(&facts).sentence.contains("no programme"));
+        facts.program = Some(Program { playable: true, others: vec![] });
+        assert!(line(&facts).sentence.contains("no key frame"));
+        facts.program = Some(Program { playable: false, others: vec!["MPEG-2 video".into(), "AC-3".into()] });
+        assert_eq!(line(&facts).sentence, "This channel cannot be played yet: it has MPEG-2 video and AC-3.");
+        facts.not_ts = true;
+        assert_eq!(line(&facts).phase, "failed");
+    }
+}

@@ -1,0 +1,235 @@
+//! One MediaSource's life: its source buffers, what waits for each of them, and what they hold.
+
+use super::append_queue::{Append, AppendQueue};
+use super::lineup::Tracks;
+use super::ranges::Ranges;
+use crate::browser::{self, Listener};
+use crate::segmenter::Track;
+use js_sys::{ArrayBuffer, Uint8Array};
+use std::rc::Rc;
+use wasm_bindgen::JsValue;
+use web_sys::{HtmlVideoElement, MediaSource, MediaSourceReadyState, SourceBuffer, TimeRanges, Url};
+
+/// Behind the position so much is kept, and it is removed in steps of `TRIM_STEP`.
+const KEEP_SECONDS: f64 = 10.0;
+const TRIM_STEP: f64 = 5.0;
+/// What is kept behind the position when the browser says that its memory is full.
+const KEEP_WHEN_FULL: f64 = 1.0;
+
+/// What a session tells the player. Nothing is told from within a call to the session.
+#[derive(Clone, Debug)]
+pub(super) enum Told {
+    /// The MediaSource has opened, or wants data again.
+    Open,
+    /// A source buffer has finished what it was given.
+    Done(Track),
+    /// The session cannot go on, for this reason.
+    Broken(String),
+}
+
+/// An initialisation segment with its type.
+#[derive(Clone, Debug)]
+pub(super) struct InitSegment {
+    pub(super) mime: String,
+    pub(super) data: ArrayBuffer,
+}
+
+pub(super) struct Session {
+    video: HtmlVideoElement,
+    source: MediaSource,
+    object_url: String,
+    tracks: [Option<TrackBuffer>; 2],
+    tell: Rc<dyn Fn(Told)>,
+    _listeners: Vec<Listener>,
+}
+
+struct TrackBuffer {
+    queue: AppendQueue<ArrayBuffer>,
+    /// The type that the source buffer has now.
+    mime: String,
+    buffer: Option<SourceBuffer>,
+    /// Did not fit; goes first once something was removed.
+    held: Option<ArrayBuffer>,
+    remove_until: Option<f64>,
+    full: u64,
+    listeners: Vec<Listener>,
+}
+
+impl Session {
+    /// Attaches a new MediaSource to the element, for those tracks whose initialisation segment is given.
+    pub(super) fn new(
+        video: &HtmlVideoElement,
+        inits: [Option<InitSegment>; 2],
+        tell: Rc<dyn Fn(Told)>,
+    ) -> Result<Self, JsValue> {
+        let source = browser::new_media_source()?;
+        let listeners = ["sourceopen", "startstreaming"]
+            .map(|event| {
+                let tell = tell.clone();
+                Listener::new(&source, event, move |_| tell(Told::Open))
+            })
+            .into();
+        let tracks = inits.map(|init| {
+            init.map(|init| {
+                let mut queue = AppendQueue::default();
+                queue.push_init(init.mime.clone(), init.data);
+                TrackBuffer {
+                    queue,
+                    mime: init.mime,
+                    buffer: None,
+                    held: None,
+                    remove_until: None,
+                    full: 0,
+                    listeners: Vec::new(),
+                }
+            })
+        });
+        let object_url = Url::create_object_url_with_source(&source)?;
+        video.set_src(&object_url);
+        Ok(Self { video: video.clone(), source, object_url, tracks, tell, _listeners: listeners })
+    }
+
+    /// The tracks of this session.
+    pub(super) fn tracks(&self) -> Tracks {
+        Tracks { video: self.tracks[0].is_some(), audio: self.tracks[1].is_some() }
+    }
+
+    /// Makes the source buffers, all of them before the first segment, and begins to append.
+    pub(super) fn open(&mut self) -> Result<(), String> {
+        if self.source.ready_state() != MediaSourceReadyState::Open {
+            return Ok(());
+        }
+        for track in Tracks::BOTH {
+            let Some(this) = &mut self.tracks[track as usize] else { continue };
+            if this.buffer.is_some() {
+                continue;
+            }
+            let buffer =
+                self.source.add_source_buffer(&this.mime).map_err(|error| broken("addSourceBuffer", &error))?;
+            let (done, failed) = (self.tell.clone(), self.tell.clone());
+            this.listeners = vec![
+                Listener::new(&buffer, "updateend", move |_| done(Told::Done(track))),
+                Listener::new(&buffer, "error", move |_| failed(Told::Broken(format!("{track} append refused")))),
+            ];
+            this.buffer = Some(buffer);
+        }
+        Tracks::BOTH.into_iter().try_for_each(|track| self.pump(track))
+    }
+
+    /// A new initialisation segment in mid-stream.
+    pub(super) fn push_init(&mut self, track: Track, init: InitSegment) -> Result<(), String> {
+        if let Some(this) = &mut self.tracks[track as usize] {
+            this.queue.push_init(init.mime, init.data);
+        }
+        self.pump(track)
+    }
+
+    /// A media segment.
+    pub(super) fn push_media(&mut self, track: Track, data: ArrayBuffer, key: bool) -> Result<(), String> {
+        if let Some(this) = &mut self.tracks[track as usize] {
+            let bytes = data.byte_length() as usize;
+            this.queue.push_media(data, bytes, key);
+        }
+        self.pump(track)
+    }
+
+    /// Gives the source buffer its next work, if it has none. `Err` says why the session is at its end.
+    pub(super) fn pump(&mut self, track: Track) -> Result<(), String> {
+        let position = self.video.current_time();
+        let Some(this) = &mut self.tracks[track as usize] else { return Ok(()) };
+        let Some(buffer) = this.buffer.clone() else { return Ok(()) };
+        if buffer.updating() {
+            return Ok(());
+        }
+        if let Some(until) = this.remove_until.take() {
+            return buffer.remove(0.0, until).map_err(|error| broken("remove", &error));
+        }
+        if !browser::wants_data(&self.source) {
+            return Ok(());
+        }
+        let data = match this.held.take() {
+            Some(data) => data,
+            None => match this.queue.take() {
+                None => return Ok(()),
+                Some(Append::Init { mime, data }) => {
+                    if mime != this.mime {
+                        buffer.change_type(&mime).map_err(|error| broken("changeType", &error))?;
+                        this.mime = mime;
+                    }
+                    data
+                }
+                Some(Append::Media(segments)) => joined(segments),
+            },
+        };
+        let Err(error) = buffer.append_buffer_with_array_buffer(&data) else { return Ok(()) };
+        // Told by its name: the codes were given up, and newer browsers have it as a class of its own.
+        if browser::thrown(&error).0 != "QuotaExceededError" {
+            return Err(broken("appendBuffer", &error));
+        }
+        this.full += 1;
+        let behind = position - KEEP_WHEN_FULL;
+        let held = buffer.buffered().ok().and_then(|ranges| ranges.start(0).ok()).is_some_and(|start| start < behind);
+        if !held {
+            return Err("the browser's buffer is full, and nothing in it can be spared".into());
+        }
+        this.held = Some(data);
+        buffer.remove(0.0, behind).map_err(|error| broken("remove", &error))
+    }
+
+    /// What all tracks hold.
+    pub(super) fn buffered(&self) -> Ranges {
+        let all = self.tracks.iter().flatten().map(|track| track.buffer.as_ref().map_or_else(Ranges::default, ranges));
+        all.reduce(|one, other| one.intersection(&other)).unwrap_or_default()
+    }
+
+    /// Lets go of what lies well behind the position.
+    pub(super) fn trim(&mut self, position: f64) {
+        for this in self.tracks.iter_mut().flatten() {
+            let Some(start) = this.buffer.as_ref().and_then(|buffer| ranges(buffer).start()) else { continue };
+            if start < position - KEEP_SECONDS - TRIM_STEP {
+                this.remove_until = Some(position - KEEP_SECONDS);
+            }
+        }
+    }
+
+    /// How often a bound was met: the queues' and the browser's.
+    pub(super) fn overflows(&self) -> u64 {
+        self.tracks.iter().flatten().map(|track| track.queue.overflows() + track.full).sum()
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        let _ = Url::revoke_object_url(&self.object_url);
+    }
+}
+
+fn broken(what: &str, error: &JsValue) -> String {
+    let (name, message) = browser::thrown(error);
+    format!("{what}: {name}: {message}")
+}
+
+fn joined(mut segments: Vec<ArrayBuffer>) -> ArrayBuffer {
+    if segments.len() == 1
+        && let Some(only) = segments.pop()
+    {
+        return only;
+    }
+    let total = segments.iter().map(ArrayBuffer::byte_length).sum();
+    let whole = Uint8Array::new_with_length(total);
+    let mut offset = 0;
+    for segment in &segments {
+        whole.set(&Uint8Array::new(segment), offset);
+        offset += segment.byte_length();
+    }
+    whole.buffer()
+}
+
+/// The ranges of a source buffer; empty where it is no longer part of its MediaSource.
+fn ranges(buffer: &SourceBuffer) -> Ranges {
+    let pair = |ranges: &TimeRanges, index| Some((ranges.start(index).ok()?, ranges.end(index).ok()?));
+    buffer.buffered().map_or_else(
+        |_| Ranges::default(),
+        |ranges| Ranges::new((0..ranges.length()).filter_map(|index| pair(&ranges, index)).collect()),
+    )
+}

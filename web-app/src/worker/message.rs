@@ -1,0 +1,211 @@
+//! What the page's thread and the worker tell each other.
+//!
+//! A message of the worker is an array: a list of [`FromWorker`] as JSON first, then one `ArrayBuffer`, given
+//! away and not copied, for each `Init` and `Media` in the list, in order. A message of the page is one
+//! [`ToWorker`] as JSON.
+
+use crate::segmenter::{self, Track};
+use amt_shared::wire::FromHelper;
+use serde::{Deserialize, Serialize};
+
+/// What the page asks of the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToWorker {
+    /// Play this AMT URL, now and after every reconnection.
+    Tune {
+        /// An AMT URL in text form.
+        url: String,
+    },
+    /// Leave the channel.
+    Stop,
+    /// The page has taken so many bytes of media off the worker's hands.
+    Taken {
+        /// Sum over the buffers of the messages since the last time.
+        bytes: u32,
+    },
+}
+
+/// What the worker tells the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromWorker {
+    /// The worker listens: the first message.
+    Ready,
+    /// The helper's first message has not come, or the connection is gone. The worker keeps trying.
+    Unreachable {
+        /// How often it has tried since the helper was last there.
+        attempts: u32,
+    },
+    /// What the helper says.
+    Helper {
+        /// Its message.
+        message: FromHelper,
+    },
+    /// A new segmenter with a new timeline: nothing that came before belongs to what follows.
+    Restart,
+    /// What arrives holds no transport packets.
+    NotTs,
+    /// The programme and its streams.
+    Program {
+        /// Its streams, in the PMT's order.
+        streams: Vec<Stream>,
+    },
+    /// An initialisation segment; its bytes are a buffer of the message.
+    Init(Init),
+    /// A media segment; its bytes are a buffer of the message.
+    Media(Media),
+    /// A track's timeline was repaired.
+    Discontinuity {
+        /// Of which track.
+        #[serde(with = "TrackName")]
+        track: Track,
+        /// Why.
+        reason: String,
+    },
+    /// Something was wrong with the stream.
+    Fault {
+        /// What.
+        reason: String,
+        /// How often.
+        count: u64,
+    },
+    /// Media was left out, because the page's thread did not take it in time.
+    Overflow,
+}
+
+/// An elementary stream of the programme.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stream {
+    /// `video`, `audio` or `other`.
+    pub kind: String,
+    /// `stream_type` of the PMT.
+    pub stream_type: u8,
+    /// Codec string or usual name, where known.
+    pub codec: Option<String>,
+    /// Whether it comes as a track.
+    pub selected: bool,
+}
+
+/// An initialisation segment, without its bytes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Init {
+    /// Which track it opens.
+    #[serde(with = "TrackName")]
+    pub track: Track,
+    /// For `addSourceBuffer`.
+    pub mime: String,
+    /// RFC 6381 codec string.
+    pub codec: String,
+    /// Width of the picture; 0 for audio.
+    pub width: u32,
+    /// Height of the picture; 0 for audio.
+    pub height: u32,
+    /// Samples a second; 0 for video.
+    pub sample_rate: u32,
+    /// Channels; 0 for video.
+    pub channels: u16,
+}
+
+/// A media segment, without its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Media {
+    /// Which track it belongs to.
+    #[serde(with = "TrackName")]
+    pub track: Track,
+    /// Whether decoding can start here.
+    pub key: bool,
+    /// The first presentation time in it, in seconds of the output timeline.
+    pub start: f64,
+    /// Where the last of its samples ends, in seconds of the output timeline.
+    pub end: f64,
+    /// When the helper received it, in milliseconds since the Unix epoch.
+    pub received_ms: f64,
+    /// Whether it comes from the helper's cache, older than what is live.
+    pub cached: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(remote = "Track", rename_all = "snake_case")]
+enum TrackName {
+    Video,
+    Audio,
+}
+
+impl From<&segmenter::Init> for Init {
+    fn from(init: &segmenter::Init) -> Self {
+        Self {
+            track: init.track,
+            mime: init.mime(),
+            codec: init.codec.clone(),
+            width: init.width,
+            height: init.height,
+            sample_rate: init.sample_rate,
+            channels: init.channels,
+        }
+    }
+}
+
+impl Media {
+    /// What the page needs to know of a segment; `None` where it is empty.
+    #[must_use]
+    pub fn of(media: &segmenter::Media, timescale: u32, cached: bool) -> Option<Self> {
+        let start = media.samples.iter().map(|sample| sample.pts).min()?;
+        let end = media.samples.iter().map(|sample| sample.pts + i64::from(sample.duration)).max()?;
+        let seconds = |units: i64| units as f64 / f64::from(timescale.max(1));
+        Some(Self {
+            track: media.track,
+            key: media.samples.first()?.key,
+            start: seconds(start),
+            end: seconds(end),
+            received_ms: media.received as f64 / 1000.0,
+            cached,
+        })
+    }
+}
+
+impl From<&segmenter::Stream> for Stream {
+    fn from(stream: &segmenter::Stream) -> Self {
+        Self {
+            kind: stream.kind.as_str().into(),
+            stream_type: stream.stream_type,
+            codec: stream.codec.clone(),
+            selected: stream.selected,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::segmenter::Sample;
+
+    #[test]
+    fn a_segment_spans_from_its_first_to_its_last_presentation() {
+        let sample = |pts, key| Sample { dts: 0, pts, duration: 3600, source_pts: 0, key, size: 1, offset: 0 };
+        let media = segmenter::Media {
+            track: Track::Video,
+            pid: 256,
+            data: vec![],
+            samples: vec![sample(97_200, true), sample(90_000, false)],
+            received: 1_500_000,
+        };
+        let told = Media::of(&media, 90_000, false).unwrap();
+        assert_eq!((told.start, told.end, told.key, told.received_ms), (1.0, 1.12, true, 1500.0));
+    }
+
+    #[test]
+    fn messages_read_back() {
+        let message = FromWorker::Media(Media {
+            track: Track::Audio,
+            key: true,
+            start: 1.5,
+            end: 1.6,
+            received_ms: 1.0,
+            cached: true,
+        });
+        let text = serde_json::to_string(&[&message]).unwrap();
+        assert!(text.contains(r#""track":"audio""#), "{text}");
+        assert_eq!(serde_json::from_str::<Vec<FromWorker>>(&text).unwrap(), [message]);
+    }
+}
