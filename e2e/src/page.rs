@@ -16,6 +16,8 @@ pub struct StatusLine {
     pub phase: String,
     /// What it says to people.
     pub text: String,
+    /// The part of it that says what to do, where something can be done.
+    pub advice: String,
 }
 
 /// What the video element says about itself.
@@ -75,7 +77,8 @@ impl Browser {
     /// Where there is none.
     pub async fn status_line(&self) -> Result<StatusLine> {
         let script = "const line = document.querySelector('#status');
-            return { phase: line.dataset.phase ?? '', text: line.innerText.trim() }";
+            return { phase: line.dataset.phase ?? '', text: line.innerText.trim(),
+                     advice: line.querySelector('#advice').innerText.trim() }";
         Ok(serde_json::from_value(self.run(script).await?)?)
     }
 
