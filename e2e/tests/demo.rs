@@ -1,7 +1,10 @@
 //! The demo: a clip through our own relay and our own gateway into a page.
 
+use amt_e2e::helper::relay_only;
+use amt_e2e::stage::free_udp_port;
 use amt_e2e::{Browser, Helper, Stage, until};
 use anyhow::Result;
+use std::net::{Ipv4Addr, SocketAddr};
 
 #[tokio::test]
 async fn the_demo_shows_300_frames_in_order_with_sound_and_no_complaint() -> Result<()> {
@@ -28,14 +31,17 @@ async fn the_demo_shows_300_frames_in_order_with_sound_and_no_complaint() -> Res
 #[tokio::test]
 async fn a_second_page_shares_the_tunnel_and_has_its_picture_soon() -> Result<()> {
     let stage = Stage::new()?;
-    let helper = Helper::demo(&stage, &[]).await?;
+    let relay = SocketAddr::from((Ipv4Addr::LOCALHOST, free_udp_port()?));
+    let _relay = relay_only(&stage, relay, &[]).await?;
+    let helper = Helper::start(&stage, &["--transport", "udp"]).await?;
+    let page = format!("{}#amt://192.0.2.1@232.0.2.1:1234?relay={relay}", helper.page());
     let first = Browser::start(&stage).await?;
-    first.open(&helper.page()).await?;
+    first.open(&page).await?;
     first.record_strip().await?;
     first.phase("playing").await?;
 
     let second = Browser::start(&stage).await?;
-    second.open(&helper.page()).await?;
+    second.open(&page).await?;
     second.record_strip().await?;
     second.phase("playing").await?;
     assert_eq!(helper.viewers()?, [2], "one channel with two viewers");
