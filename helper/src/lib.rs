@@ -15,5 +15,6 @@ mod reader;
 pub mod receive;
 pub mod rtp;
 pub mod server;
+pub mod terminal;
 pub mod transport;
 pub mod tunnel;

@@ -1,1 +1,77 @@
-//! To come.
+//! Giving root up.
+//!
+//! Root is needed to open raw sockets, to enlarge receive buffers past the system's limit and to listen on
+//! low ports: all of that is done before [`drop_root`], and everything that reads a byte from the network
+//! after it. `main` calls it before there is a second thread.
+
+use anyhow::{Context, bail};
+use nix::unistd::{geteuid, getuid};
+use std::env;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{MetadataExt, fchown};
+use std::path::Path;
+
+/// The user for root that did not come through sudo.
+const NOBODY: &str = "nobody";
+const BY_OPTION: &str = "as --user says";
+
+/// Whether the process has root's rights.
+#[must_use]
+pub fn is_root() -> bool {
+    geteuid().is_root()
+}
+
+/// The user that called sudo: its numbers as sudo left them. Root calling sudo is nobody to drop to.
+fn caller() -> Option<(OsString, OsString)> {
+    let uid = env::var_os("SUDO_UID").filter(|uid| uid != "0" && !uid.is_empty())?;
+    let gid = env::var_os("SUDO_GID").filter(|gid| !gid.is_empty())?;
+    Some((uid, gid))
+}
+
+/// Becomes `user`, or the user that called sudo, or `nobody`, for good and with that user's group alone.
+/// Without root it does nothing. Returns a sentence that says who the process is now, where it changed.
+///
+/// # Errors
+/// Where there is no such user, or root could be had again afterwards.
+pub fn drop_root(user: Option<&str>) -> anyhow::Result<Option<String>> {
+    if !is_root() {
+        return Ok(None);
+    }
+    let drop = privdrop::PrivDrop::default().fallback_to_ids_if_names_are_numeric();
+    let (drop, name, reason) = match (user, caller()) {
+        // A number has no entry to take the group from: without one of its own it would keep root's.
+        (Some(user), _) if user.parse::<u32>().is_ok() => (drop.user(user).group(user), user.to_owned(), BY_OPTION),
+        (Some(user), _) => (drop.user(user), user.to_owned(), BY_OPTION),
+        (None, Some((uid, gid))) => {
+            let name = env::var("SUDO_USER").unwrap_or_else(|_| format!("user {}", uid.display()));
+            (drop.user(uid).group(gid), name, "who called sudo")
+        }
+        (None, None) => (drop.user(NOBODY), NOBODY.to_owned(), "as nobody called sudo; --user NAME chooses another"),
+    };
+    drop.apply().with_context(|| format!("Root could not be given up for “{name}”. Name a user with --user NAME"))?;
+    if is_root() || getuid().is_root() {
+        bail!("“{name}” is root: name an ordinary user with --user NAME.");
+    }
+    Ok(Some(format!("Root is given up: the helper now runs as {name} ({reason}).")))
+}
+
+/// Creates a file for output while root may still be there: where root may write, so may the helper that
+/// root started. A file made by it belongs to the user that called sudo, as if the user had made it.
+///
+/// # Errors
+/// The file system's.
+pub fn create_output(path: &Path) -> io::Result<File> {
+    let existed = path.exists();
+    let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
+    let numbers = caller().map(|(uid, gid)| (uid.to_string_lossy().parse(), gid.to_string_lossy().parse()));
+    if let Some((Ok(uid), Ok(gid))) = numbers
+        && is_root()
+        && !existed
+        && file.metadata()?.uid() == 0
+    {
+        fchown(&file, Some(uid), Some(gid))?;
+    }
+    Ok(file)
+}

@@ -1,0 +1,162 @@
+//! A socket that is read in batches (recvmmsg), with the kernel's time of arrival and its ICMP errors.
+
+use super::Received;
+use quinn_udp::{BATCH_SIZE, RecvMeta, TransportErrorPayload, UdpSocketState};
+use socket2::{SockRef, Socket, Type};
+use std::fs::File;
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::MetadataExt;
+use std::time::SystemTime;
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+/// The longest that the kernel hands over at once: one IP packet, or datagrams it has put together.
+const SLOT: usize = 1 << 16;
+
+/// The datagrams that one system call returned.
+pub struct Batch {
+    memory: Vec<u8>,
+    metas: [RecvMeta; BATCH_SIZE],
+    filled: usize,
+}
+
+impl Default for Batch {
+    fn default() -> Self {
+        Self { memory: vec![0; BATCH_SIZE * SLOT], metas: [RecvMeta::default(); BATCH_SIZE], filled: 0 }
+    }
+}
+
+impl Batch {
+    fn fill(&mut self, socket: &UdpSocket, state: &UdpSocketState) -> io::Result<()> {
+        self.filled = 0;
+        let mut slots = self.memory.chunks_exact_mut(SLOT);
+        let mut slots: [IoSliceMut<'_>; BATCH_SIZE] =
+            std::array::from_fn(|_| IoSliceMut::new(slots.next().unwrap_or_default()));
+        self.filled = state.recv(socket.into(), &mut slots, &mut self.metas)?;
+        Ok(())
+    }
+
+    /// Calls `each` with sender, bytes and time of arrival in microseconds since the Unix epoch.
+    pub(super) fn for_each(&self, mut each: impl FnMut(SocketAddr, &[u8], u64)) {
+        let mut now = None;
+        for (meta, slot) in self.metas.iter().zip(self.memory.chunks_exact(SLOT)).take(self.filled) {
+            let stamp = meta.timestamp.unwrap_or_else(|| {
+                *now.get_or_insert_with(|| SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
+            });
+            let micros = u64::try_from(stamp.as_micros()).unwrap_or(u64::MAX);
+            // The kernel may have joined datagrams of one sender (GRO): `stride` is the length of each.
+            for datagram in slot[..meta.len.min(SLOT)].chunks(meta.stride.max(1)) {
+                each(meta.addr, datagram, micros);
+            }
+        }
+    }
+}
+
+/// A socket on the runtime. A raw one goes under the name of a UDP socket too: what is called on it here
+/// means the same for both.
+pub(super) struct Inlet {
+    io: UdpSocket,
+    state: UdpSocketState,
+    /// How the kernel's tables of sockets name this one.
+    inode: Option<u64>,
+}
+
+impl Inlet {
+    /// Takes a bound socket. ICMP errors are reported for an ordinary one only: a raw socket would hear
+    /// those of the whole machine.
+    pub(super) fn new(socket: Socket) -> io::Result<Self> {
+        let state = UdpSocketState::new((&socket).into())?;
+        if socket.r#type()? == Type::DGRAM {
+            state.enable_transport_errors((&socket).into())?;
+        }
+        let file = File::from(OwnedFd::from(socket.try_clone()?));
+        let inode = file.metadata().map(|metadata| metadata.ino()).ok();
+        Ok(Self { io: UdpSocket::from_std(socket.into())?, state, inode })
+    }
+
+    pub(super) fn into_socket(self) -> io::Result<Socket> {
+        self.io.into_std().map(Socket::from)
+    }
+
+    /// Waits for datagrams, or for the word that something sent could not be delivered.
+    pub(super) async fn receive(&self, batch: &mut Batch) -> io::Result<Received> {
+        loop {
+            let ready = self.io.ready(Interest::READABLE | Interest::ERROR).await?;
+            if ready.is_error() && self.take_errors()? {
+                return Ok(Received::Unreachable);
+            }
+            match self.io.try_io(Interest::READABLE, || batch.fill(&self.io, &self.state)) {
+                Ok(()) => return Ok(Received::Datagrams),
+                Err(error) if is_unreachable(&error) => return Ok(Received::Unreachable),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Waits until something sent could not be delivered.
+    pub(super) async fn unreachable(&self) -> io::Result<()> {
+        loop {
+            self.io.ready(Interest::ERROR).await?;
+            if self.take_errors()? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Empties the error queue; whether it said that a destination cannot be reached.
+    fn take_errors(&self) -> io::Result<bool> {
+        let mut unreachable = false;
+        let emptied = self.io.try_io(Interest::ERROR, || {
+            while let Some(error) = self.state.recv_transport_error((&self.io).into())? {
+                unreachable |= matches!(error.payload, TransportErrorPayload::Unreachable);
+            }
+            // Also what no queue holds, so that it does not fail the next call.
+            unreachable |= SockRef::from(&self.io).take_error()?.is_some_and(|error| is_unreachable(&error));
+            Err::<(), _>(ErrorKind::WouldBlock.into())
+        });
+        match emptied {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(unreachable),
+        }
+    }
+
+    pub(super) async fn send(&self, to: SocketAddr, message: &[u8]) -> io::Result<()> {
+        let transmit =
+            quinn_udp::Transmit { destination: to, ecn: None, contents: message, segment_size: None, src_ip: None };
+        let mut reported = false;
+        loop {
+            self.io.writable().await?;
+            match self.io.try_io(Interest::WRITABLE, || self.state.try_send((&self.io).into(), &transmit)) {
+                // What is reported here may belong to a message sent before, and this one was not sent yet.
+                Err(error) if is_unreachable(&error) && !reported => reported = true,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// What the kernel dropped for want of room, by its own table.
+    pub(super) fn dropped(&self) -> Option<u64> {
+        let raw = SockRef::from(&self.io).r#type().ok()? == Type::RAW;
+        let table = match (raw, self.io.local_addr().ok()?.ip()) {
+            (false, IpAddr::V4(_)) => "/proc/net/udp",
+            (false, IpAddr::V6(_)) => "/proc/net/udp6",
+            (true, _) => "/proc/net/raw",
+        };
+        let inode = self.inode?.to_string();
+        let table = std::fs::read_to_string(table).ok()?;
+        // Columns: 0 slot, 1 local, 2 remote, …, 9 inode, 10 references, 11 pointer, 12 drops.
+        let line = table.lines().find(|line| line.split_whitespace().nth(9) == Some(&inode))?;
+        line.split_whitespace().nth(12)?.parse().ok()
+    }
+}
+
+fn is_unreachable(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
+    )
+}
