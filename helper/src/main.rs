@@ -1,2 +1,186 @@
-//! x
-fn main() {}
+//! Options, privileged sockets, giving root up, running: in this order. Nothing from the network is read before
+//! root is gone.
+
+use amt_helper::channel::Channels;
+use amt_helper::demo::{Relay, RelayOptions, Upstream, demo_url};
+use amt_helper::options::{Command, Demo, Listen, Options, Receive, RelayList, Serve, Sockets};
+use amt_helper::server::{Admission, Server, listen};
+use amt_helper::terminal::{keep_stdout_for_data, say};
+use amt_helper::transport::Transports;
+use amt_helper::{privilege, receive};
+use amt_shared::AmtUrl;
+use amt_shared::amt_url::RelayAddress;
+use clap::{CommandFactory, Parser};
+use std::future::Future;
+use std::io;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::EnvFilter;
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let done = match options.command {
+        None => serve(&options.serve),
+        Some(Command::Demo(demo)) => run_demo(&demo),
+        Some(Command::Receive(receive)) => run_receive(&receive),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("amt-helper: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn serve(options: &Serve) -> anyhow::Result<ExitCode> {
+    let url = match options.url() {
+        Ok(url) => url,
+        Err(error) => Options::command().error(clap::error::ErrorKind::ValueValidation, error).exit(),
+    };
+    let listener = listen(&options.listen)?;
+    let transports = Transports::open(options.tunnel.sockets.transport)?;
+    give_up_root(&options.tunnel.sockets)?;
+    say(transports.sentence());
+    let page = Page { options: &options.listen, listener, url, relays: relays(options.tunnel.relay.as_ref()) };
+    run(|stop| page.serve(transports, stop))
+}
+
+fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
+    let upstream = options.upstream_interface.clone().map_or(Upstream::Clip, Upstream::Interface);
+    let relay =
+        Relay::bind(&RelayOptions { bind: options.relay_address, upstream, frame_log: options.frame_log.clone() })?;
+    let address = relay.local_addr()?;
+    let url = demo_url(address);
+    if options.relay_only {
+        give_up_root(&options.sockets)?;
+        say(format_args!("The demo's relay listens at {address}. Its channel: {url}"));
+        return run(async |stop| {
+            relay.run(stop.stopped()).await?;
+            Ok(ExitCode::SUCCESS)
+        });
+    }
+    let listener = listen(&options.listen)?;
+    let transports = Transports::open(options.sockets.transport)?;
+    give_up_root(&options.sockets)?;
+    say(transports.sentence());
+    say(format_args!("The demo's relay listens at {address}. Its channel: {url}"));
+    let page = Page { options: &options.listen, listener, url: Some(url), relays: Vec::new() };
+    run(async |stop| {
+        // The relay outlives the tunnels, so that they end properly.
+        let ended = watch::Sender::new(false);
+        let mut over = ended.subscribe();
+        let relay = async move {
+            relay
+                .run(async move {
+                    let _ = over.wait_for(|ended| *ended).await;
+                })
+                .await
+        };
+        let served = async {
+            let served = page.serve(transports, stop).await;
+            ended.send_replace(true);
+            served
+        };
+        let ((), code) = tokio::try_join!(relay, served)?;
+        Ok(code)
+    })
+}
+
+fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
+    if options.output == amt_helper::options::Output::Stdout {
+        keep_stdout_for_data();
+    }
+    let transports = Transports::open(options.tunnel.sockets.transport)?;
+    let sink = receive::open(&options.output)?;
+    give_up_root(&options.tunnel.sockets)?;
+    say(transports.sentence());
+    let relays = relays(options.tunnel.relay.as_ref());
+    run(async |stop| {
+        let came = receive::run(options, sink, &transports, &relays, stop.stopped()).await;
+        Ok(if came { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    })
+}
+
+fn relays(list: Option<&RelayList>) -> Vec<RelayAddress> {
+    list.map(|list| list.0.clone()).unwrap_or_default()
+}
+
+fn give_up_root(options: &Sockets) -> anyhow::Result<()> {
+    if let Some(sentence) = privilege::drop_root(options.user.as_deref())? {
+        say(sentence);
+    }
+    Ok(())
+}
+
+/// The page's server and what it serves.
+struct Page<'a> {
+    options: &'a Listen,
+    listener: TcpListener,
+    url: Option<AmtUrl>,
+    relays: Vec<RelayAddress>,
+}
+
+impl Page<'_> {
+    async fn serve(self, transports: Transports, stop: Stop) -> anyhow::Result<ExitCode> {
+        let local = self.listener.local_addr()?;
+        let channels = Channels::new(transports, self.relays);
+        let token = self.options.token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
+        say(format_args!("Open http://{local}/{token} in a browser; Ctrl-C ends the helper."));
+        // Tuned in from the start, whether or not a page is there.
+        let held = self.url.as_ref().map(|url| channels.hold(url));
+        if let Some(Err(status)) = &held {
+            say(&status.sentence);
+        }
+        let server = Server::new(channels.clone(), Admission::new(self.options, local), self.url);
+        tokio::select! {
+            served = server.run(self.listener) => served?,
+            () = stop.stopped() => {}
+        }
+        say("Stopping: leaving what is tuned in.");
+        channels.shut_down().await;
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+/// Ctrl-C, SIGTERM or SIGHUP.
+#[derive(Clone)]
+struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Done at the first of them. At the second the process ends at once.
+    async fn stopped(mut self) {
+        let _ = self.0.wait_for(|stop| *stop).await;
+    }
+}
+
+/// Starts the runtime, and runs `body` until it is done.
+fn run<F: Future<Output = anyhow::Result<ExitCode>>>(body: impl FnOnce(Stop) -> F) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(async {
+        let (sender, receiver) = watch::channel(false);
+        let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]
+            .into_iter()
+            .map(signal)
+            .collect::<io::Result<Vec<_>>>()?;
+        tokio::spawn(async move {
+            loop {
+                let [interrupt, terminate, hangup] = signals.as_mut_slice() else { return };
+                tokio::select! {
+                    _ = interrupt.recv() => {}
+                    _ = terminate.recv() => {}
+                    _ = hangup.recv() => {}
+                }
+                if sender.send_replace(true) {
+                    // The user will not wait for the leave to be sent again.
+                    std::process::exit(130);
+                }
+            }
+        });
+        body(Stop(receiver)).await
+    });
+    // A name server that does not answer holds a thread: nobody waits for it.
+    runtime.shutdown_background();
+    done
+}

@@ -99,9 +99,12 @@ impl Framer {
 pub(crate) fn packets(ts: &[u8]) -> impl Iterator<Item = (usize, Packet<'_>)> {
     // Some senders put a few bytes first; the first sync byte that another one follows counts.
     let start = (0..PACKET_LEN.min(ts.len())).find(|&at| is_sync(ts, at)).unwrap_or(0);
-    ts[start..].as_chunks::<PACKET_LEN>().0.iter().enumerate().filter_map(move |(index, bytes)| {
-        Packet::parse(bytes).ok().map(|packet| (start + index * PACKET_LEN, packet))
-    })
+    ts[start..]
+        .as_chunks::<PACKET_LEN>()
+        .0
+        .iter()
+        .enumerate()
+        .filter_map(move |(index, bytes)| Packet::parse(bytes).ok().map(|packet| (start + index * PACKET_LEN, packet)))
 }
 
 fn is_sync(ts: &[u8], at: usize) -> bool {

@@ -28,5 +28,8 @@ pub(crate) fn pat(counter: u8, pmt_pid: u16) -> Vec<u8> {
 /// A PMT (its entries are nobody's business here).
 pub(crate) fn pmt(counter: u8, pid: u16) -> Vec<u8> {
     let [high, low] = pid.to_be_bytes();
-    packet([0x47, 0x40 | high, low, 0x10 | counter & 0x0F], &[0, 2, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0xE1, 1, 0xF0, 0, 1, 2, 3, 4])
+    packet(
+        [0x47, 0x40 | high, low, 0x10 | counter & 0x0F],
+        &[0, 2, 0xB0, 13, 0, 1, 0xC1, 0, 0, 0xE1, 1, 0xF0, 0, 1, 2, 3, 4],
+    )
 }

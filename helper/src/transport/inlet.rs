@@ -42,9 +42,9 @@ impl Batch {
     pub(super) fn for_each(&self, mut each: impl FnMut(SocketAddr, &[u8], u64)) {
         let mut now = None;
         for (meta, slot) in self.metas.iter().zip(self.memory.chunks_exact(SLOT)).take(self.filled) {
-            let stamp = meta.timestamp.unwrap_or_else(|| {
-                *now.get_or_insert_with(|| SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default())
-            });
+            let stamp = meta
+                .timestamp
+                .unwrap_or_else(|| *now.get_or_insert_with(|| SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()));
             let micros = u64::try_from(stamp.as_micros()).unwrap_or(u64::MAX);
             // The kernel may have joined datagrams of one sender (GRO): `stride` is the length of each.
             for datagram in slot[..meta.len.min(SLOT)].chunks(meta.stride.max(1)) {
@@ -155,8 +155,5 @@ impl Inlet {
 }
 
 fn is_unreachable(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable
-    )
+    matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable)
 }

@@ -126,7 +126,9 @@ impl Transport {
     /// Calls `each` with every datagram of the batch that is for this tunnel, in the order of arrival.
     pub fn for_each(&self, batch: &Batch, mut each: impl FnMut(Arrival<'_>)) {
         match self {
-            Self::Udp(_) => batch.for_each(|from, payload, micros| each(Arrival { from, payload: Ok(payload), micros })),
+            Self::Udp(_) => {
+                batch.for_each(|from, payload, micros| each(Arrival { from, payload: Ok(payload), micros }))
+            }
             Self::Raw(raw) => batch.for_each(|_, packet, micros| {
                 if let Some((from, payload)) = raw.open(packet) {
                     each(Arrival { from, payload, micros });

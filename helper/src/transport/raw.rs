@@ -113,10 +113,10 @@ fn nothing() -> [SockFilter; 1] {
 /// A classic BPF program over an IPv4 packet: take it when its UDP destination port is `port`.
 fn only_port(port: u16) -> [SockFilter; 5] {
     [
-        SockFilter::new(0xB1, 0, 0, 0),                // X = length of the IPv4 header
-        SockFilter::new(0x48, 0, 0, 2),                // A = 16 bits at X + 2
-        SockFilter::new(0x15, 0, 1, u32::from(port)),  // equal?
-        SockFilter::new(0x06, 0, 0, u32::MAX),         // take all of it
+        SockFilter::new(0xB1, 0, 0, 0),               // X = length of the IPv4 header
+        SockFilter::new(0x48, 0, 0, 2),               // A = 16 bits at X + 2
+        SockFilter::new(0x15, 0, 1, u32::from(port)), // equal?
+        SockFilter::new(0x06, 0, 0, u32::MAX),        // take all of it
         SockFilter::new(0x06, 0, 0, 0),
     ]
 }
@@ -225,8 +225,11 @@ fn open(packet: &[u8]) -> Option<(SocketAddrV4, SocketAddrV4, Result<&[u8], Malf
     let Some(datagram) = datagram.get(..usize::from(udp.get_length())).filter(|whole| whole.len() >= UDP_HEADER) else {
         return Some((from, to, Err(Malformed::Length)));
     };
-    let message =
-        if checksum_holds(datagram, *from.ip(), *to.ip()) { Ok(&datagram[UDP_HEADER..]) } else { Err(Malformed::Checksum) };
+    let message = if checksum_holds(datagram, *from.ip(), *to.ip()) {
+        Ok(&datagram[UDP_HEADER..])
+    } else {
+        Err(Malformed::Checksum)
+    };
     Some((from, to, message))
 }
 
@@ -265,7 +268,8 @@ mod tests {
     fn another_implementation_finds_lengths_and_checksums_right() {
         let packet = build(US, RELAY, b"\x01\0\0\0\xDE\xAD\xBE\xEF").unwrap();
         let sliced = etherparse::SlicedPacket::from_ip(&packet).unwrap();
-        let etherparse::NetHeaders::Ipv4(ip, _) = etherparse::PacketHeaders::from_ip_slice(&packet).unwrap().net.unwrap()
+        let etherparse::NetHeaders::Ipv4(ip, _) =
+            etherparse::PacketHeaders::from_ip_slice(&packet).unwrap().net.unwrap()
         else {
             panic!("not IPv4");
         };

@@ -1,0 +1,80 @@
+//! From a tunnel into a channel.
+
+use super::Channel;
+use super::frame::Framer;
+use crate::terminal::say;
+use crate::tunnel::Consumer;
+use amt_shared::stats::ChannelStats;
+use amt_shared::wire::{Phase, Status};
+use std::sync::Arc;
+
+/// Seconds between two lines with the rate.
+const LINE_EVERY: u32 = 5;
+
+/// Makes frames of what a tunnel brings, and lines of what it tells.
+pub(super) struct Feed {
+    channel: Arc<Channel>,
+    framer: Framer,
+    label: String,
+    last: Option<Status>,
+    seconds: u32,
+}
+
+impl Feed {
+    pub(super) fn new(channel: Arc<Channel>) -> Self {
+        let label = channel.plan.borrow().label();
+        Self { channel, framer: Framer::default(), label, last: None, seconds: 0 }
+    }
+}
+
+impl Consumer for Feed {
+    fn datagram(&mut self, ts: &[u8], received_micros: u64) {
+        self.framer.push(ts, received_micros, |frame| self.channel.publish(&frame));
+    }
+
+    fn lost(&mut self) {
+        self.framer.lost();
+    }
+
+    fn flush(&mut self) {
+        if let Some(frame) = self.framer.finish() {
+            self.channel.publish(&frame);
+        }
+    }
+
+    fn status(&mut self, status: Status) {
+        if self.last.as_ref().is_none_or(|last| last.sentence != status.sentence) {
+            self.step(&with_advice(&status));
+        }
+        self.seconds = 0;
+        self.last = Some(status.clone());
+        self.channel.tell(status);
+    }
+
+    fn step(&mut self, sentence: &str) {
+        say(format_args!("[{}] {sentence}", self.label));
+    }
+
+    fn stats(&mut self, stats: &ChannelStats) {
+        let stats = self.channel.count(stats);
+        self.seconds += 1;
+        let receiving = self.last.as_ref().is_some_and(|status| status.phase == Phase::Receiving);
+        if receiving && self.seconds.is_multiple_of(LINE_EVERY) {
+            self.step(&format!("{}, {} watching.", rate_line(&stats), stats.viewers));
+        }
+    }
+}
+
+/// A status as one line.
+pub(crate) fn with_advice(status: &Status) -> String {
+    match &status.advice {
+        Some(advice) => format!("{} {advice}", status.sentence),
+        None => status.sentence.clone(),
+    }
+}
+
+/// How much comes and how much is lost, as a line begins.
+pub(crate) fn rate_line(stats: &ChannelStats) -> String {
+    let rate = stats.bits_per_second as f64 / 1e6;
+    format!("{rate:.2} Mbit/s, {} packets so far, {} lost", stats.ts_packets, stats.continuity_lost)
+}

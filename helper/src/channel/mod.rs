@@ -1,0 +1,292 @@
+//! Channels and who watches them: one tunnel for each (S,G,port), however many pages.
+//!
+//! In: the TS of a tunnel. Out: the same frames to every viewer's [`Mailbox`], which is bounded and never waited
+//! for. A viewer that joins gets what lies since the last random access point at once. When the last has left,
+//! the tunnel ends properly a little later.
+
+mod cache;
+pub(crate) mod feed;
+mod frame;
+mod mailbox;
+#[cfg(test)]
+pub(crate) mod test_packets;
+
+pub(crate) use frame::packets;
+pub use mailbox::{Mail, Mailbox};
+
+use crate::transport::Transports;
+use crate::tunnel::{self, Plan};
+use amt_shared::AmtUrl;
+use amt_shared::amt_url::RelayAddress;
+use amt_shared::stats::ChannelStats;
+use amt_shared::wire::{FromHelper, Phase, Status};
+use cache::Cache;
+use feed::Feed;
+use frame::Frame;
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+/// Channels at the same time.
+const MAX_CHANNELS: usize = 64;
+/// How long a channel stays without viewers: a page that is loaded again finds it running.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long all tunnels together may take to end.
+const SHUTDOWN: Duration = Duration::from_secs(2);
+
+/// All channels of a helper.
+#[derive(Clone)]
+pub struct Channels(Arc<Shared>);
+
+struct Shared {
+    transports: Transports,
+    /// The user's relays, which override a URL's.
+    relays: Vec<RelayAddress>,
+    running: Mutex<HashMap<AmtUrl, Arc<Channel>>>,
+    stop: watch::Sender<bool>,
+    /// Every tunnel holds one; all are gone when the receiver says so.
+    alive: Mutex<Option<mpsc::Sender<()>>>,
+    ended: tokio::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+/// A channel and its tunnel.
+struct Channel {
+    plan: watch::Sender<Plan>,
+    /// Who wants it: viewers, and the command line.
+    holders: watch::Sender<usize>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    viewers: Vec<Arc<Mailbox>>,
+    cache: Cache,
+    status: Option<Status>,
+    stats: ChannelStats,
+    viewer_dropped: u64,
+}
+
+/// What `/api/status` says of a channel.
+#[derive(Debug, Serialize)]
+pub struct ChannelReport {
+    /// The channel, with the relays in use.
+    pub url: String,
+    /// Where the way to it stands.
+    #[serde(flatten)]
+    pub status: Option<Status>,
+    /// Its counters.
+    pub stats: ChannelStats,
+}
+
+/// Keeps a channel tuned in until it is dropped.
+pub struct Subscription {
+    channel: Arc<Channel>,
+    /// `None` for the command line, which looks at nothing.
+    viewer: Option<Arc<Mailbox>>,
+}
+
+impl Channels {
+    /// No channel yet. `relays` given by the user override those of every URL.
+    #[must_use]
+    pub fn new(transports: Transports, relays: Vec<RelayAddress>) -> Self {
+        let (alive, ended) = mpsc::channel(1);
+        Self(Arc::new(Shared {
+            transports,
+            relays,
+            running: Mutex::default(),
+            stop: watch::Sender::new(false),
+            alive: Mutex::new(Some(alive)),
+            ended: tokio::sync::Mutex::new(ended),
+        }))
+    }
+
+    /// The transport that tunnels use.
+    #[must_use]
+    pub fn transport(&self) -> &'static str {
+        self.0.transports.name()
+    }
+
+    /// Tunes a page's mailbox to a channel.
+    ///
+    /// # Errors
+    /// What to tell the user: the helper stops, or has too many channels.
+    pub fn tune(&self, url: &AmtUrl, viewer: Arc<Mailbox>) -> Result<Subscription, Status> {
+        self.subscribe(url, Some(viewer))
+    }
+
+    /// Keeps a channel tuned in without anybody watching.
+    ///
+    /// # Errors
+    /// As [`tune`](Self::tune).
+    pub fn hold(&self, url: &AmtUrl) -> Result<Subscription, Status> {
+        self.subscribe(url, None)
+    }
+
+    fn subscribe(&self, url: &AmtUrl, viewer: Option<Arc<Mailbox>>) -> Result<Subscription, Status> {
+        let plan = Plan::new(url.clone(), &self.0.relays);
+        let mut running = lock(&self.0.running);
+        let channel = match running.get(&url.channel()) {
+            Some(channel) => {
+                // The tunnel follows another plan only while nothing comes.
+                channel.plan.send_if_modified(|current| {
+                    let other = current.relays != plan.relays;
+                    if other {
+                        *current = plan;
+                    }
+                    other
+                });
+                Arc::clone(channel)
+            }
+            None if running.len() >= MAX_CHANNELS => {
+                return Err(refused(
+                    "The helper receives as many channels as it can.",
+                    "Stop one of the others first.",
+                ));
+            }
+            None => {
+                let Some(alive) = lock(&self.0.alive).clone() else {
+                    return Err(refused("The helper is stopping.", "Start it again."));
+                };
+                let channel = Arc::new(Channel {
+                    plan: watch::Sender::new(plan),
+                    holders: watch::Sender::new(0),
+                    state: Mutex::default(),
+                });
+                running.insert(url.channel(), Arc::clone(&channel));
+                tokio::spawn(self.clone().receive(url.channel(), Arc::clone(&channel), alive));
+                channel
+            }
+        };
+        channel.holders.send_modify(|holders| *holders += 1);
+        drop(running);
+        if let Some(viewer) = &viewer {
+            channel.admit(viewer);
+        }
+        Ok(Subscription { channel, viewer })
+    }
+
+    /// Runs a channel's tunnel until nobody wants it.
+    async fn receive(self, key: AmtUrl, channel: Arc<Channel>, alive: mpsc::Sender<()>) {
+        let mut feed = Feed::new(Arc::clone(&channel));
+        let plan = channel.plan.subscribe();
+        tunnel::run(plan, &self.0.transports, &mut feed, self.unwanted(&key, &channel)).await;
+        drop(alive);
+    }
+
+    /// Done when the helper stops, or nobody has wanted the channel for a while; who comes then finds another.
+    async fn unwanted(&self, key: &AmtUrl, channel: &Arc<Channel>) {
+        let mut stop = self.0.stop.subscribe();
+        let mut holders = channel.holders.subscribe();
+        loop {
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                _ = holders.wait_for(|holders| *holders == 0) => {}
+            }
+            tokio::select! {
+                _ = stop.wait_for(|stop| *stop) => return,
+                _ = holders.wait_for(|holders| *holders > 0) => continue,
+                () = sleep(GRACE) => {}
+            }
+            // Under the lock nobody can come in between.
+            let mut running = lock(&self.0.running);
+            if *channel.holders.borrow() == 0 {
+                running.remove(key);
+                return;
+            }
+        }
+    }
+
+    /// What every channel does.
+    #[must_use]
+    pub fn report(&self) -> Vec<ChannelReport> {
+        let channels: Vec<_> = lock(&self.0.running).values().cloned().collect();
+        channels.iter().map(|channel| channel.report()).collect()
+    }
+
+    /// Ends all tunnels properly; nothing can be tuned in from now on.
+    pub async fn shut_down(&self) {
+        self.0.stop.send_replace(true);
+        lock(&self.0.alive).take();
+        let mut ended = self.0.ended.lock().await;
+        let _ = timeout(SHUTDOWN, ended.recv()).await;
+    }
+}
+
+impl Channel {
+    /// Lets a viewer in, with how things stand and what it needs to start at once.
+    fn admit(&self, viewer: &Arc<Mailbox>) {
+        let mut state = lock(&self.state);
+        viewer.start_over();
+        if let Some(status) = &state.status {
+            viewer.send(&FromHelper::Status(status.clone()));
+        }
+        let now = SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let catch_up = state.cache.catch_up(u64::try_from(now.as_micros()).unwrap_or(u64::MAX));
+        if !catch_up.frames.is_empty() {
+            let frames = u32::try_from(catch_up.frames.len()).unwrap_or(u32::MAX);
+            viewer.send(&FromHelper::CatchUp { age_micros: catch_up.age_micros, frames });
+            for frame in &catch_up.frames {
+                viewer.deliver(frame, Instant::now(), true);
+            }
+        }
+        state.viewers.push(Arc::clone(viewer));
+    }
+
+    /// Hands a frame to all viewers.
+    fn publish(&self, frame: &Frame) {
+        let now = Instant::now();
+        let mut state = lock(&self.state);
+        let has_random_access = state.cache.has_random_access();
+        let lost: u64 = state.viewers.iter().map(|viewer| viewer.deliver(frame, now, has_random_access)).sum();
+        state.viewer_dropped += lost;
+        state.cache.push(frame);
+    }
+
+    fn tell(&self, status: Status) {
+        let mut state = lock(&self.state);
+        let message = FromHelper::Status(status.clone());
+        state.viewers.iter().for_each(|viewer| viewer.send(&message));
+        state.status = Some(status);
+    }
+
+    fn count(&self, stats: &ChannelStats) -> ChannelStats {
+        let mut state = lock(&self.state);
+        state.stats = ChannelStats {
+            viewers: u32::try_from(state.viewers.len()).unwrap_or(u32::MAX),
+            viewer_dropped: state.viewer_dropped,
+            ..stats.clone()
+        };
+        let message = FromHelper::Stats(state.stats.clone());
+        state.viewers.iter().for_each(|viewer| viewer.send(&message));
+        state.stats.clone()
+    }
+
+    fn report(&self) -> ChannelReport {
+        let plan = self.plan.borrow();
+        let url = AmtUrl { relays: plan.relays.clone(), ..plan.url.clone() }.to_string();
+        let state = lock(&self.state);
+        let viewers = u32::try_from(state.viewers.len()).unwrap_or(u32::MAX);
+        ChannelReport { url, status: state.status.clone(), stats: ChannelStats { viewers, ..state.stats.clone() } }
+    }
+}
+
+impl Drop for Subscription {
+    fn drop(&mut self) {
+        if let Some(viewer) = &self.viewer {
+            lock(&self.channel.state).viewers.retain(|other| !Arc::ptr_eq(other, viewer));
+        }
+        self.channel.holders.send_modify(|holders| *holders -= 1);
+    }
+}
+
+fn refused(sentence: &str, advice: &str) -> Status {
+    Status { phase: Phase::Failed, sentence: sentence.to_owned(), advice: Some(advice.to_owned()), relay: None }
+}
+
+/// A panic elsewhere leaves these values whole: each is changed in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

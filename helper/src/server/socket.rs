@@ -1,0 +1,108 @@
+//! One page's WebSocket: what it asks for, and what it gets (see [`amt_shared::wire`]).
+//!
+//! Reading and writing go on side by side, so that a page that takes nothing for a while can still ask for
+//! another channel, and a page that is gone is found out.
+
+use crate::channel::{Channels, Mail, Mailbox, Subscription};
+use amt_shared::AmtUrl;
+use amt_shared::wire::{FromHelper, FromPage, PROTOCOL, Phase, Status};
+use futures_util::stream::{SplitSink, SplitStream};
+use futures_util::{SinkExt, StreamExt};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use warp::ws::{Message, WebSocket};
+
+/// How often a page is asked whether it is still there.
+const PING: Duration = Duration::from_secs(5);
+/// How long a page may say nothing, answers to pings included.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Messages that go out together at most.
+const TOGETHER: usize = 64;
+/// How long a page may take to take that many.
+const SLOWNESS: Duration = Duration::from_secs(30);
+
+/// Serves a page until it is gone. `url` is what a page without one of its own is to play.
+pub(super) async fn serve(socket: WebSocket, channels: &Channels, url: Option<&AmtUrl>) {
+    let (sink, stream) = socket.split();
+    let mailbox = Arc::new(Mailbox::default());
+    mailbox.send(&FromHelper::Hello {
+        protocol: PROTOCOL,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        url: url.map(ToString::to_string),
+    });
+    tokio::select! {
+        () = read(stream, channels, &mailbox) => {}
+        () = write(sink, &mailbox) => {}
+    }
+}
+
+async fn read(mut stream: SplitStream<WebSocket>, channels: &Channels, mailbox: &Arc<Mailbox>) {
+    // Held for its being dropped.
+    let mut _subscription: Option<Subscription> = None;
+    while let Ok(Some(Ok(message))) = timeout(SILENCE, stream.next()).await {
+        if message.is_close() {
+            return;
+        }
+        let Ok(text) = message.to_str() else { continue };
+        let asked = match serde_json::from_str(text) {
+            Ok(FromPage::Tune { url }) => url.parse::<AmtUrl>().map_err(|error| failed(&error.to_string(), None)),
+            Ok(FromPage::Stop) => {
+                _subscription = None;
+                mailbox.start_over();
+                mailbox.send(&FromHelper::Status(status(Phase::Idle, "Nothing is tuned in.", None)));
+                continue;
+            }
+            Err(_) => Err(failed(
+                "The page and the helper do not understand each other.",
+                Some("Load the page again; if that does not help, bring both to the same version."),
+            )),
+        };
+        // Whatever comes of it, the channel before is left; if it is the same one, its tunnel goes on.
+        _subscription = None;
+        match asked.and_then(|url| channels.tune(&url, Arc::clone(mailbox))) {
+            Ok(tuned) => _subscription = Some(tuned),
+            Err(status) => {
+                mailbox.start_over();
+                mailbox.send(&FromHelper::Status(status));
+            }
+        }
+    }
+}
+
+async fn write(mut sink: SplitSink<WebSocket, Message>, mailbox: &Mailbox) {
+    let mut ping = interval(PING);
+    ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let message = tokio::select! {
+            mail = mailbox.next() => encode(mail),
+            _ = ping.tick() => Message::ping(Vec::new()),
+        };
+        let sent = timeout(SLOWNESS, async {
+            sink.feed(message).await?;
+            // What waits already goes out with it.
+            for mail in std::iter::from_fn(|| mailbox.take()).take(TOGETHER) {
+                sink.feed(encode(mail)).await?;
+            }
+            sink.flush().await
+        });
+        if !matches!(sent.await, Ok(Ok(()))) {
+            return;
+        }
+    }
+}
+
+fn encode(mail: Mail) -> Message {
+    match mail {
+        Mail::Message(json) => Message::text(json),
+        Mail::Frame(bytes) => Message::binary(bytes),
+    }
+}
+
+fn status(phase: Phase, sentence: &str, advice: Option<&str>) -> Status {
+    Status { phase, sentence: sentence.to_owned(), advice: advice.map(str::to_owned), relay: None }
+}
+
+fn failed(sentence: &str, advice: Option<&str>) -> Status {
+    status(Phase::Failed, sentence, advice)
+}

@@ -1,0 +1,180 @@
+//! Counts what a tunnel does, and judges whether it is what was asked for.
+
+use crate::channel::packets;
+use crate::rtp::Rtp;
+use amt_shared::stats::ChannelStats;
+use amt_shared::ts::{Continuity, ContinuityTracker, NULL_PID};
+use std::time::{Duration, Instant};
+
+/// Datagrams without a transport packet, one after another, after which the data counts as something else.
+const NOT_TS: u32 = 20;
+/// Datagrams for other ports, with none for ours, after which a mistyped port is more likely than not.
+const OTHER_PORT: u32 = 20;
+
+/// What a user should be told about the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Fine,
+    /// It is no transport stream.
+    NotTs,
+    /// It goes to this port, and none of it to the one asked for.
+    OtherPort(u16),
+}
+
+pub(super) struct Meter {
+    stats: ChannelStats,
+    began: Instant,
+    last: Option<Instant>,
+    trackers: Vec<ContinuityTracker>,
+    reported: (Instant, u64),
+    /// RTP losses and socket drops of relays before this one.
+    socket_dropped_before: u64,
+    not_ts: u32,
+    other_port: (u16, u32),
+    told_not_ts: bool,
+    told_other_port: bool,
+}
+
+impl Meter {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            stats: ChannelStats::default(),
+            began: now,
+            last: None,
+            trackers: vec![ContinuityTracker::default(); usize::from(NULL_PID) + 1],
+            reported: (now, 0),
+            socket_dropped_before: 0,
+            not_ts: 0,
+            other_port: (0, 0),
+            told_not_ts: false,
+            told_other_port: false,
+        }
+    }
+
+    /// When the last datagram came.
+    pub(super) fn last(&self) -> Option<Instant> {
+        self.last
+    }
+
+    /// From tuning in to the first datagram.
+    pub(super) fn join(&self) -> Duration {
+        Duration::from_millis(self.stats.join_ms.unwrap_or(0))
+    }
+
+    /// Counts a datagram of the channel.
+    pub(super) fn count(&mut self, now: Instant, ts: &[u8]) {
+        if self.last.is_none() {
+            self.stats.join_ms = Some(millis(now.saturating_duration_since(self.began)));
+        }
+        self.last = Some(now);
+        self.stats.datagrams += 1;
+        self.stats.bytes += ts.len() as u64;
+        let mut found = false;
+        for (_, packet) in packets(ts) {
+            found = true;
+            self.stats.ts_packets += 1;
+            if packet.pid() != NULL_PID && !packet.transport_error() {
+                let tracker = &mut self.trackers[usize::from(packet.pid())];
+                if let Continuity::Lost(lost) = tracker.check(&packet) {
+                    self.stats.continuity_lost += u64::from(lost);
+                }
+            }
+        }
+        self.not_ts = if found { 0 } else { self.not_ts.saturating_add(1) };
+    }
+
+    /// Counts a datagram that was refused.
+    pub(super) fn discard(&mut self, reason: String) {
+        *self.stats.discarded.entry(reason).or_default() += 1;
+    }
+
+    /// Notes a datagram of the group that goes to another port than the channel's.
+    pub(super) fn other_port(&mut self, port: u16) {
+        self.other_port = (port, self.other_port.1.saturating_add(1));
+    }
+
+    /// Each verdict but [`Verdict::Fine`] is given once.
+    pub(super) fn verdict(&mut self) -> Verdict {
+        if self.not_ts >= NOT_TS && !self.told_not_ts {
+            self.told_not_ts = true;
+            return Verdict::NotTs;
+        }
+        if self.last.is_none() && self.other_port.1 >= OTHER_PORT && !self.told_other_port {
+            self.told_other_port = true;
+            return Verdict::OtherPort(self.other_port.0);
+        }
+        Verdict::Fine
+    }
+
+    /// Takes the socket's own count; whether it grew.
+    pub(super) fn socket_dropped(&mut self, dropped: u64) -> bool {
+        // A new socket counts from the beginning.
+        let grown = dropped.checked_sub(self.socket_dropped_before).unwrap_or(dropped);
+        self.socket_dropped_before = dropped;
+        self.stats.socket_dropped += grown;
+        grown > 0
+    }
+
+    /// The counters as they are now.
+    pub(super) fn report(&mut self, now: Instant, rtp: &Rtp) -> &ChannelStats {
+        let (then, bytes) = self.reported;
+        let seconds = now.saturating_duration_since(then).as_secs_f64();
+        if seconds > 0.0 {
+            self.stats.bits_per_second = ((self.stats.bytes - bytes) as f64 * 8.0 / seconds) as u64;
+            self.reported = (now, self.stats.bytes);
+        }
+        self.stats.silent_ms = self.last.map(|last| millis(now.saturating_duration_since(last)));
+        self.stats.rtp = rtp.is_rtp();
+        self.stats.rtp_lost = rtp.lost();
+        &self.stats
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::channel::test_packets::video;
+
+    #[test]
+    fn losses_rate_and_join_time_are_counted() {
+        let start = Instant::now();
+        let mut meter = Meter::new(start);
+        meter.count(start + Duration::from_millis(250), &[video(0), video(1)].concat());
+        meter.count(start + Duration::from_millis(500), &video(5));
+        let stats = meter.report(start + Duration::from_secs(1), &Rtp::default());
+        assert_eq!((stats.datagrams, stats.ts_packets, stats.bytes), (2, 3, 3 * 188));
+        assert_eq!((stats.continuity_lost, stats.join_ms, stats.silent_ms), (3, Some(250), Some(500)));
+        assert_eq!(stats.bits_per_second, 3 * 188 * 8);
+    }
+
+    #[test]
+    fn data_that_is_no_ts_is_told_once() {
+        let start = Instant::now();
+        let mut meter = Meter::new(start);
+        (0..NOT_TS).for_each(|_| meter.count(start, b"something else altogether"));
+        assert_eq!(meter.verdict(), Verdict::NotTs);
+        meter.count(start, b"something else altogether");
+        assert_eq!(meter.verdict(), Verdict::Fine);
+    }
+
+    #[test]
+    fn a_mistyped_port_is_told_once() {
+        let mut meter = Meter::new(Instant::now());
+        (0..OTHER_PORT).for_each(|_| meter.other_port(5000));
+        assert_eq!(meter.verdict(), Verdict::OtherPort(5000));
+        assert_eq!(meter.verdict(), Verdict::Fine);
+    }
+
+    #[test]
+    fn the_counts_of_several_sockets_add_up() {
+        let mut meter = Meter::new(Instant::now());
+        assert!(meter.socket_dropped(5));
+        assert!(!meter.socket_dropped(5));
+        assert!(meter.socket_dropped(2));
+        assert_eq!(meter.report(Instant::now(), &Rtp::default()).socket_dropped, 7);
+    }
+}
