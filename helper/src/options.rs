@@ -14,17 +14,23 @@ const AMT_PORT: u16 = 2268;
 
 const EXAMPLES: &str = "\
 Examples:
-  amt-helper                                              serve the page and wait for an address typed there
-  amt-helper 'amt://192.0.2.1@232.0.2.1:1234?relay=R'     tune in at once; a page that opens plays it
-  AMT_RELAY=relay.example amt-helper amt://S@G:1234       the same, with the relay from the environment
-  sudo -E amt-helper                                      with raw packets from port 2268; root is given up at once
-  amt-helper receive amt://S@G?relay=R --output out.ts --duration 10
-  amt-helper receive amt://S@G?relay=R --output - | ffplay -
-  amt-helper receive amt://S@G?relay=R --output udp://127.0.0.1:3000
-  amt-helper demo                                         a channel of our own, through a relay of our own
+  Serve the page and wait for an address typed there:
+    amt-helper
+  Tune in at once; a page that opens plays it:
+    amt-helper 'amt://192.0.2.1@232.0.2.1:1234?relay=relay.example'
+  The same, with the relay from the environment:
+    AMT_RELAY=relay.example amt-helper amt://192.0.2.1@232.0.2.1
+  With raw packets from port 2268; root is given up before anything is read:
+    sudo -E amt-helper
+  Without a page, into a file or another player:
+    amt-helper receive amt://192.0.2.1@232.0.2.1 --relay R --output out.ts --duration 10
+    amt-helper receive amt://192.0.2.1@232.0.2.1 --relay R --output - | ffplay -
+    amt-helper receive amt://192.0.2.1@232.0.2.1 --relay R --output udp://127.0.0.1:3000
+  A channel of our own, through a relay of our own:
+    amt-helper demo
 
-Exit status: 0 when all went well (for `receive`: when data came), 1 when it did not, 2 when the command line is
-wrong. RUST_LOG=amt_helper=debug prints more.";
+Exit status: 0 when all went well (for receive: when data came), 1 when not, 2 when the
+command line is wrong. RUST_LOG=amt_helper=debug prints more.";
 
 /// An AMT gateway (RFC 7450) that brings multicast television into the browser.
 ///

@@ -138,7 +138,7 @@ mod tests {
         let datagram = [video(0), random_access(1), video(2)].concat();
         let mut framer = Framer::default();
         framer.lost();
-        let frames = collect(&mut framer, &[datagram.clone()]);
+        let frames = collect(&mut framer, std::slice::from_ref(&datagram));
         let entries: Vec<_> = frames.iter().map(|frame| frame.entry).collect();
         assert_eq!(entries, [Entry::None, Entry::RandomAccess]);
         let decoded: Vec<_> = frames.iter().map(|frame| FrameHeader::decode(&frame.bytes).unwrap()).collect();

@@ -211,8 +211,11 @@ fn build(from: SocketAddrV4, to: SocketAddrV4, message: &[u8]) -> Option<Vec<u8>
     Some(packet)
 }
 
-/// Sender, receiver and message of an IPv4 packet with a UDP datagram; `None` where it is none.
-fn open(packet: &[u8]) -> Option<(SocketAddrV4, SocketAddrV4, Result<&[u8], Malformed>)> {
+/// Sender, receiver and message.
+type Opened<'a> = (SocketAddrV4, SocketAddrV4, Result<&'a [u8], Malformed>);
+
+/// Opens an IPv4 packet with a UDP datagram; `None` where it is none.
+fn open(packet: &[u8]) -> Option<Opened<'_>> {
     let ip = Ipv4Packet::new(packet)?;
     let header = usize::from(ip.get_header_length()) * 4;
     if ip.get_version() != 4 || header < IPV4_HEADER || ip.get_next_level_protocol() != IpNextHeaderProtocols::Udp {
