@@ -6,7 +6,8 @@ use super::status::{self, Facts, Helper, Picture, Playing, Program};
 use super::thread::Thread;
 use super::{figures, recent, store};
 use crate::browser::{self, Listener, Timer};
-use crate::player::{Condition, Player};
+use crate::player::Player;
+use crate::player::figures::Condition;
 use crate::worker::message::{FromWorker, Stream, ToWorker};
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, PROTOCOL, Phase, Status};
@@ -58,7 +59,7 @@ pub(super) struct App {
 pub fn start() {
     console_error_panic_hook::set_once();
     let Some(elements) = Elements::find() else { return };
-    let player = Player::new(elements.video.clone());
+    let player = Player::new(&elements.video);
     let shared = Rc::new_cyclic(|itself| {
         RefCell::new(App {
             itself: itself.clone(),
@@ -88,6 +89,8 @@ pub fn start() {
     {
         let mut app = shared.borrow_mut();
         app.listen();
+        // Before anyone listens, the browser would send the form.
+        app.elements.play.set_disabled(false);
         app.start_worker();
         app.show_recent();
         app.show_last_played();

@@ -12,6 +12,7 @@ pub(super) struct Elements {
     pub(super) document: Document,
     pub(super) tune: HtmlElement,
     pub(super) url: HtmlInputElement,
+    pub(super) play: HtmlButtonElement,
     pub(super) url_hint: HtmlElement,
     pub(super) datalist: HtmlElement,
     pub(super) stage: HtmlElement,
@@ -41,6 +42,7 @@ impl Elements {
         Some(Self {
             tune: by_id(&document, "tune")?,
             url: by_id(&document, "url")?,
+            play: by_id(&document, "play")?,
             url_hint: by_id(&document, "url-hint")?,
             datalist: by_id(&document, "recent")?,
             stage: by_id(&document, "stage")?,

@@ -2,7 +2,7 @@
 
 use super::document::{Elements, set_data};
 use super::status::{bit_rate, codec_name};
-use crate::player::Figures;
+use crate::player::figures::Figures;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::Status;
 use std::collections::BTreeMap;
