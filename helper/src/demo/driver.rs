@@ -1,10 +1,10 @@
 //! Drives the relay's state machine with a socket, a clock and something to send.
 
 use super::native::Native;
-use super::say;
 use super::television::Television;
 use crate::amt::relay::{Config, Discard, Event, Relay};
 use crate::datagram;
+use crate::terminal::say;
 use anyhow::Context as _;
 use std::collections::BTreeMap;
 use std::future::Future;

@@ -5,7 +5,7 @@
 //! forwards native multicast that an interface receives.
 //!
 //! [`Relay::bind`] opens what needs privileges and says at once what is wrong; [`Relay::run`] works until told
-//! to stop. [`run_relay`] is both.
+//! to stop.
 
 pub mod clip;
 mod driver;
@@ -14,6 +14,7 @@ pub mod looper;
 mod native;
 mod television;
 
+use crate::terminal::say;
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::{Host, RelayAddress};
 use anyhow::{Context as _, anyhow, bail};
@@ -91,14 +92,13 @@ impl Relay {
             _ => anyhow!("The relay cannot listen on {bind}: {error}."),
         })?;
         socket.set_nonblocking(true)?;
-        let address = socket.local_addr()?;
         let (source, what) = match &options.upstream {
             Upstream::Clip => {
                 let log = options.frame_log.as_ref().map(|path| {
                     File::create(path).with_context(|| format!("The frame log {} cannot be written.", path.display()))
                 });
                 let television = Television::new(log.transpose()?).context("The embedded clip is damaged.")?;
-                (Source::Clip(television), format!("playing the test card as {}", demo_url(address)))
+                (Source::Clip(television), "playing the test card".to_owned())
             }
             Upstream::Interface(name) => {
                 (Source::Native(Native::open(name)?), format!("forwarding the multicast of {name}"))
@@ -122,25 +122,13 @@ impl Relay {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let address = self.socket.local_addr()?;
         let socket = tokio::net::UdpSocket::from_std(self.socket)?;
-        say(format_args!("Relay: at {address}, {}.", self.what));
+        say(format_args!("Relay: {}.", self.what));
         let mut driver = Driver::new(socket, address.ip(), self.source);
         let result = driver.run(shutdown).await;
         driver.report();
         say("Relay: stopped.");
         result
     }
-}
-
-fn say(line: impl std::fmt::Display) {
-    println!("{line}");
-}
-
-/// Opens a relay and serves gateways until `shutdown` is done.
-///
-/// # Errors
-/// As [`Relay::bind`] and [`Relay::run`].
-pub async fn run_relay(options: RelayOptions, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
-    Relay::bind(&options)?.run(shutdown).await
 }
 
 /// The URL under which the clip is received from a relay at `relay`.
