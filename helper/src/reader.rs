@@ -60,3 +60,10 @@ impl<'a> Reader<'a> {
         self.0
     }
 }
+
+/// Golden bytes as people write them.
+#[cfg(test)]
+pub(crate) fn hex(digits: &str) -> Vec<u8> {
+    let digits: Vec<u32> = digits.chars().filter(|c| !c.is_whitespace()).map(|c| c.to_digit(16).unwrap()).collect();
+    digits.as_chunks().0.iter().map(|[high, low]| (high << 4 | low) as u8).collect()
+}

@@ -6,25 +6,30 @@
 //!
 //! Three decisions that the RFC leaves open:
 //! - Data flows on during a refresh, and while another relay is sought: what the last Query confirmed
-//!   ([`Tunnel`]) stays until another one takes its place, and is torn down only then.
+//!   stays until another one takes its place, and is torn down only then.
 //! - Where data stops, or does not come at all, a Request goes out early, with growing pauses: this finds a
 //!   relay that lost its state (a restart, a lost Update) within seconds.
 //! - The longest pause between retransmissions is 30 s, not 120 s: somebody sits in front of it.
 
-use super::message::{self, Mac, Message};
+mod discard;
+mod event;
+mod question;
+mod watch;
+
+use super::message::{Mac, MembershipQuery, Message};
 use super::{Transmit, same_endpoint};
 use crate::datagram;
-use crate::membership::{Malformed, Membership};
-use rand::rngs::StdRng;
-use rand::{Rng, SeedableRng};
+use crate::membership::Membership;
+use question::{Chance, Question};
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
+use watch::Watch;
 
-pub use super::event::{Cause, Event, Report};
+pub use discard::Discard;
+pub use event::{Cause, Event, Report};
 
-/// The first and shortest pause before a retransmission (5.2.3.4.3), between Teardowns (5.2.3.7.2), and
-/// between cycles whatever happens.
+/// Between Teardowns (5.2.3.7.2), and at least between Updates.
 const SECOND: Duration = Duration::from_secs(1);
 
 /// What to join, and how patiently.
@@ -40,6 +45,8 @@ pub struct Config {
     pub silence: Option<Duration>,
     /// How many Requests may stay without a Query before the relay is sought again. 4 by default.
     pub requests: u32,
+    /// The first pause before a retransmission, and the shortest. 1 s by default (5.2.3.4.3 recommends it).
+    pub first_pause: Duration,
     /// The longest pause between retransmissions. 30 s by default.
     pub longest_pause: Duration,
 }
@@ -53,47 +60,10 @@ impl Config {
             refresh: Duration::from_secs(30),
             silence: Some(Duration::from_secs(2)),
             requests: 4,
+            first_pause: SECOND,
             longest_pause: Duration::from_secs(30),
         }
     }
-}
-
-/// Why a datagram is dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
-pub enum Discard {
-    /// No AMT message.
-    #[error(transparent)]
-    Malformed(#[from] message::Malformed),
-    /// A message that only relays read (5.2.3.2).
-    #[error("AMT message that is not for a gateway")]
-    NotForGateway,
-    /// Nothing of this kind is awaited; also the second answer to one question.
-    #[error("AMT message that was not awaited")]
-    NotAwaited,
-    /// Not from the address and port that were asked, or that data is due from.
-    #[error("AMT message from elsewhere than the relay")]
-    WrongSender,
-    /// Not the answer to what was asked.
-    #[error("AMT message with a wrong nonce")]
-    WrongNonce,
-    /// The address in the Advertisement is of another version of IP, or cannot be a relay's.
-    #[error("Relay Advertisement of an address that cannot be used")]
-    RelayAddress,
-    /// The packet in a Membership Query is not the General Query it should be.
-    #[error("Membership Query: {0}")]
-    Query(#[from] Malformed),
-    /// Multicast Data while nothing is joined.
-    #[error("Multicast Data while nothing is joined")]
-    NotJoined,
-    /// What a Multicast Data message carries is no IP packet.
-    #[error("Multicast Data without an IP packet")]
-    NotIp,
-    /// The inner packet has no multicast destination (5.2.3.3).
-    #[error("Multicast Data with a unicast packet")]
-    NotMulticast,
-    /// The inner packet is of another group or source than was joined.
-    #[error("Multicast Data of another channel")]
-    OtherChannel,
 }
 
 /// One tunnel's gateway. See the [module above](super) for how to drive it.
@@ -101,9 +71,9 @@ pub enum Discard {
 pub struct Gateway {
     config: Config,
     discovery: SocketAddr,
-    rng: StdRng,
+    chance: Chance,
     phase: Phase,
-    /// What the last accepted Query confirmed; data is taken from here alone.
+    /// What the last accepted Query gave; data is taken from here alone.
     tunnel: Option<Tunnel>,
     /// Relays that refused, one after another, without one that took us between.
     refusals: u32,
@@ -116,25 +86,13 @@ pub struct Gateway {
 #[derive(Clone, Copy, Debug)]
 enum Phase {
     /// Between Relay Discovery and Advertisement.
-    Discovering(Waiting),
+    Discovering(Question),
     /// Between Request and Membership Query.
-    Requesting { relay: SocketAddr, waiting: Waiting },
+    Requesting { relay: SocketAddr, question: Question },
     /// The Update is sent; the next cycle begins by itself.
     Member { since: Instant, next: Instant, cause: Cause },
     /// Left; only repetitions remain to be sent.
     Stopped,
-}
-
-/// An answer is awaited.
-#[derive(Clone, Copy, Debug)]
-struct Waiting {
-    nonce: u32,
-    /// How often the question went out; 0 while a restart is put off.
-    sent: u32,
-    deadline: Instant,
-    cause: Cause,
-    /// ICMP already told that this attempt did not arrive.
-    unreachable: bool,
 }
 
 /// What a Query gave, and the last Update used.
@@ -148,24 +106,13 @@ struct Tunnel {
     robustness: u8,
 }
 
-/// Looks whether data comes.
-#[derive(Clone, Copy, Debug)]
-struct Watch {
-    /// The last data; before there was any, the start of the membership.
-    last: Instant,
-    flowing: bool,
-    /// Requests that went out early, one after another, without data between.
-    early: u32,
-}
-
-/// A message that nobody answers, to be sent again.
-#[derive(Clone, Debug)]
+/// A message that nobody answers, to be sent again lest the first was lost.
+#[derive(Debug)]
 struct Repeat {
     report: Report,
-    to: SocketAddr,
-    payload: Vec<u8>,
+    transmit: Transmit,
     left: u8,
-    at: Instant,
+    due: Instant,
 }
 
 impl Gateway {
@@ -174,13 +121,13 @@ impl Gateway {
     #[must_use]
     pub fn new(now: Instant, config: Config, discovery: SocketAddr, seed: u64) -> Self {
         let mut gateway = Self {
+            chance: Chance::new(seed, config.first_pause, config.longest_pause),
             config,
             discovery,
-            rng: StdRng::seed_from_u64(seed),
             phase: Phase::Stopped,
             tunnel: None,
             refusals: 0,
-            watch: Watch { last: now, flowing: false, early: 0 },
+            watch: Watch::new(now),
             repeats: Vec::new(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -204,11 +151,7 @@ impl Gateway {
         match Message::decode(datagram)? {
             Message::MulticastData { packet } => self.multicast_data(now, from, packet).map(Some),
             Message::RelayAdvertisement { nonce, relay } => self.advertisement(now, from, nonce, relay).map(|()| None),
-            Message::MembershipQuery { limit, mac, nonce, packet, gateway } => {
-                let robustness = 0;
-                let offered = Tunnel { relay: from, nonce, mac, endpoint: gateway, robustness };
-                self.membership_query(now, offered, limit, packet).map(|()| None)
-            }
+            Message::MembershipQuery(query) => self.membership_query(now, from, &query).map(|()| None),
             _ => Err(Discard::NotForGateway),
         }
     }
@@ -217,48 +160,39 @@ impl Gateway {
     /// never ends the tunnel: a question is asked again in its time anyway, and after an Update a new cycle
     /// begins, at most one a second.
     pub fn handle_unreachable(&mut self, now: Instant) {
-        let to = match &mut self.phase {
-            Phase::Discovering(waiting) if waiting.sent > 0 && !waiting.unreachable => {
-                waiting.unreachable = true;
-                self.discovery
-            }
-            Phase::Requesting { relay, waiting } if !waiting.unreachable => {
-                waiting.unreachable = true;
-                *relay
-            }
-            Phase::Member { since, next, cause } if *cause != Cause::Unreachable => {
-                let Some(tunnel) = &self.tunnel else { return };
+        let told = match (&mut self.phase, &self.tunnel) {
+            (Phase::Discovering(question), _) => question.did_not_arrive().then_some(self.discovery),
+            (Phase::Requesting { relay, question }, _) => question.did_not_arrive().then_some(*relay),
+            (Phase::Member { since, next, cause }, Some(tunnel)) if *cause != Cause::Unreachable => {
                 *next = (*next).min(now.max(*since + SECOND));
                 *cause = Cause::Unreachable;
-                tunnel.relay
+                Some(tunnel.relay)
             }
-            _ => return,
+            _ => None,
         };
-        self.events.push_back(Event::Unreachable { to });
+        self.events.extend(told.map(|to| Event::Unreachable { to }));
     }
 
     /// Does what is due at `now`.
     pub fn handle_timeout(&mut self, now: Instant) {
         self.send_repeats(now);
-        match self.phase {
-            Phase::Discovering(waiting) if waiting.deadline <= now => self.send_discovery(now, waiting),
-            Phase::Requesting { relay, waiting } if waiting.deadline <= now => {
-                if waiting.sent < self.config.requests {
-                    self.send_request(now, relay, waiting);
+        match (self.phase, self.tunnel) {
+            (Phase::Discovering(question), _) if question.due <= now => self.send_discovery(now, question),
+            (Phase::Requesting { relay, question }, _) if question.due <= now => {
+                if question.sent < self.config.requests {
+                    self.send_request(now, relay, question);
                 } else {
                     self.start_discovery(now, Cause::NoQuery);
                 }
             }
-            Phase::Member { next, cause, .. } => match (self.tunnel, self.watch_deadline()) {
-                (Some(tunnel), _) if next <= now => self.start_request(now, tunnel.relay, cause),
-                (Some(tunnel), Some(deadline)) if deadline <= now => {
-                    self.events.push_back(Event::Silent { duration: now - self.watch.last });
-                    self.watch.flowing = false;
-                    self.watch.early += 1;
-                    self.start_request(now, tunnel.relay, Cause::Silence);
-                }
-                _ => {}
-            },
+            (Phase::Member { next, cause, .. }, Some(tunnel)) if next <= now => {
+                self.start_request(now, tunnel.relay, cause);
+            }
+            (Phase::Member { since, .. }, Some(tunnel)) if self.silence_due(since).is_some_and(|at| at <= now) => {
+                let duration = self.watch.silent(now);
+                self.events.push_back(Event::Silent { duration });
+                self.start_request(now, tunnel.relay, Cause::Silence);
+            }
             _ => {}
         }
     }
@@ -267,11 +201,11 @@ impl Gateway {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let phase = match self.phase {
-            Phase::Discovering(waiting) | Phase::Requesting { waiting, .. } => Some(waiting.deadline),
-            Phase::Member { next, .. } => Some(self.watch_deadline().map_or(next, |deadline| deadline.min(next))),
+            Phase::Discovering(question) | Phase::Requesting { question, .. } => Some(question.due),
+            Phase::Member { since, next, .. } => self.silence_due(since).into_iter().chain([next]).min(),
             Phase::Stopped => None,
         };
-        self.repeats.iter().map(|repeat| repeat.at).chain(phase).min()
+        self.repeats.iter().map(|repeat| repeat.due).chain(phase).min()
     }
 
     /// The next datagram to be sent, always from the same socket (5.1.5).
@@ -301,8 +235,7 @@ impl Gateway {
         matches!(self.phase, Phase::Stopped) && self.repeats.is_empty() && self.transmits.is_empty()
     }
 
-    // Data.
-
+    /// Data (5.2.3.3).
     fn multicast_data<'a>(&mut self, now: Instant, from: SocketAddr, packet: &'a [u8]) -> Result<&'a [u8], Discard> {
         let tunnel = self.tunnel.as_ref().ok_or(Discard::NotJoined)?;
         if !same_endpoint(tunnel.relay, from) {
@@ -315,48 +248,37 @@ impl Gateway {
         if !self.config.membership.covers(source, destination) {
             return Err(Discard::OtherChannel);
         }
-        if !self.watch.flowing {
+        if self.watch.data(now) {
             self.events.push_back(Event::Receiving { relay: tunnel.relay });
         }
-        self.watch = Watch { last: now, flowing: true, early: 0 };
         Ok(packet)
     }
 
-    fn watch_deadline(&self) -> Option<Instant> {
-        let first = self.config.silence?;
-        let pause = first.saturating_mul(1 << self.watch.early.min(16)).min(self.config.refresh);
-        let Phase::Member { since, .. } = self.phase else { return None };
-        // A cycle that was begun for the silence is given its pause too.
-        let from = if self.watch.early == 0 { self.watch.last } else { self.watch.last.max(since) };
-        Some(from + pause)
+    fn silence_due(&self, since: Instant) -> Option<Instant> {
+        self.config.silence.map(|first| self.watch.deadline(since, first, self.config.refresh))
     }
 
     // Relay discovery (5.2.3.4).
 
     fn start_discovery(&mut self, now: Instant, cause: Cause) {
-        let waiting = Waiting { nonce: self.nonce(), sent: 0, deadline: now, cause, unreachable: false };
-        self.send_discovery(now, waiting);
+        let question = self.question(now, cause);
+        self.send_discovery(now, question);
     }
 
-    fn send_discovery(&mut self, now: Instant, waiting: Waiting) {
-        let waiting = self.asked(now, waiting);
-        let Waiting { nonce, sent: attempt, cause, .. } = waiting;
-        self.send(self.discovery, Message::RelayDiscovery { nonce }.encode());
+    fn send_discovery(&mut self, now: Instant, question: Question) {
+        let question = question.ask(now, &mut self.chance);
+        let Question { nonce, sent: attempt, cause, .. } = question;
+        self.send(self.discovery, &Message::RelayDiscovery { nonce });
         self.events.push_back(Event::Discovery { to: self.discovery, attempt, cause });
-        self.phase = Phase::Discovering(waiting);
+        self.phase = Phase::Discovering(question);
     }
 
     fn advertisement(&mut self, now: Instant, from: SocketAddr, nonce: u32, relay: IpAddr) -> Result<(), Discard> {
-        let Phase::Discovering(waiting) = self.phase else { return Err(Discard::NotAwaited) };
-        if waiting.sent == 0 {
-            return Err(Discard::NotAwaited);
-        }
+        let Phase::Discovering(question) = self.phase else { return Err(Discard::NotAwaited) };
         if !same_endpoint(self.discovery, from) {
             return Err(Discard::WrongSender);
         }
-        if nonce != waiting.nonce {
-            return Err(Discard::WrongNonce);
-        }
+        question.check(nonce)?;
         let same_family = relay.is_ipv4() == self.discovery.ip().to_canonical().is_ipv4();
         if !same_family || relay.is_unspecified() || relay.is_multicast() {
             return Err(Discard::RelayAddress);
@@ -370,161 +292,118 @@ impl Gateway {
     // Membership query (5.2.3.5).
 
     fn start_request(&mut self, now: Instant, relay: SocketAddr, cause: Cause) {
-        let waiting = Waiting { nonce: self.nonce(), sent: 0, deadline: now, cause, unreachable: false };
-        self.send_request(now, relay, waiting);
+        let question = self.question(now, cause);
+        self.send_request(now, relay, question);
     }
 
-    fn send_request(&mut self, now: Instant, relay: SocketAddr, waiting: Waiting) {
-        let waiting = self.asked(now, waiting);
-        let Waiting { nonce, sent: attempt, cause, .. } = waiting;
-        let protocol = self.config.membership.protocol();
-        self.send(relay, Message::Request { protocol, nonce }.encode());
+    fn send_request(&mut self, now: Instant, relay: SocketAddr, question: Question) {
+        let question = question.ask(now, &mut self.chance);
+        let Question { nonce, sent: attempt, cause, .. } = question;
+        self.send(relay, &Message::Request { protocol: self.config.membership.protocol(), nonce });
         self.events.push_back(Event::Request { to: relay, attempt, cause });
-        self.phase = Phase::Requesting { relay, waiting };
+        self.phase = Phase::Requesting { relay, question };
     }
 
-    fn membership_query(
-        &mut self,
-        now: Instant,
-        mut offered: Tunnel,
-        limit: bool,
-        packet: &[u8],
-    ) -> Result<(), Discard> {
-        let Phase::Requesting { relay, waiting } = self.phase else { return Err(Discard::NotAwaited) };
-        if !same_endpoint(relay, offered.relay) {
+    fn membership_query(&mut self, now: Instant, from: SocketAddr, query: &MembershipQuery<'_>) -> Result<(), Discard> {
+        let Phase::Requesting { relay, question } = self.phase else { return Err(Discard::NotAwaited) };
+        if !same_endpoint(relay, from) {
             return Err(Discard::WrongSender);
         }
-        if offered.nonce != waiting.nonce {
-            return Err(Discard::WrongNonce);
-        }
-        let query = self.config.membership.general_query(packet)?;
-        offered = Tunnel { relay, robustness: query.robustness, ..offered };
-        self.events.push_back(Event::Query { relay, interval: query.interval, endpoint: offered.endpoint });
+        question.check(query.nonce)?;
+        let general = self.config.membership.general_query(query.packet)?;
+        let MembershipQuery { nonce, mac, gateway: endpoint, limit, .. } = *query;
+        let offered = Tunnel { relay, nonce, mac, endpoint, robustness: general.robustness };
+        self.events.push_back(Event::Query { relay, interval: general.interval, endpoint });
 
-        let old = self.tunnel.filter(|old| same_endpoint(old.relay, relay));
-        let moved =
-            old.filter(|old| old.endpoint.is_some() && offered.endpoint.is_some_and(|new| old.endpoint != Some(new)));
-        if let Some(Tunnel { endpoint: Some(old), .. }) = moved {
+        // The same tunnel goes on where the relay, and our endpoint as it sees it, are what they were.
+        let moved_from = self
+            .tunnel
+            .filter(|old| same_endpoint(old.relay, relay))
+            .and_then(|old| old.endpoint.filter(|old| endpoint.is_some_and(|new| *old != new)));
+        let renewed = self.tunnel.is_some_and(|old| same_endpoint(old.relay, relay)) && moved_from.is_none();
+        if let Some(old) = moved_from {
             self.events.push_back(Event::EndpointChanged { old });
         }
-        if limit && (old.is_none() || moved.is_some()) {
-            // Nothing new is taken here (5.1.4.4). What another relay still sends goes on.
-            if let Some(moved) = moved {
-                self.tunnel = None;
-                self.say_goodbye(now, moved);
-            }
+        // What another relay still sends goes on until this one takes us.
+        let former = if moved_from.is_some() || !limit { self.tunnel.take() } else { None };
+        if let Some(former) = former.filter(|_| !renewed) {
+            self.say_goodbye(now, former);
+        }
+        if limit && !renewed {
+            // Nothing new is taken here (5.1.4.4).
             self.refused(now, relay);
             return Ok(());
         }
         self.refusals = 0;
-        let renewed = old.is_some() && moved.is_none();
-        if let Some(former) = self.tunnel.replace(offered).filter(|_| !renewed) {
-            self.say_goodbye(now, former);
-        }
+        self.tunnel = Some(offered);
         self.repeats.retain(|repeat| repeat.report != Report::Join);
-        if renewed {
-            self.report(now, offered, Report::Refresh, self.config.membership.current_state(), 0);
+        if renewed && self.watch.flowing() {
+            self.update(now, offered, Report::Refresh, &self.config.membership.current_state());
         } else {
-            self.report(now, offered, Report::Join, self.config.membership.join(), offered.robustness - 1);
-            self.watch = Watch { last: now, flowing: false, early: self.watch.early };
+            // Also where nothing comes: this relay may never have heard of the membership, or forgotten it.
+            self.update(now, offered, Report::Join, &self.config.membership.join());
+            self.watch.joined(now);
         }
         // The relay's interval is how often it wants to hear; somewhat earlier leaves room for losses.
-        let next = now + (query.interval * 4 / 5).min(self.config.refresh).max(SECOND);
+        let next = now + (general.interval * 4 / 5).min(self.config.refresh).max(SECOND);
         self.phase = Phase::Member { since: now, next, cause: Cause::Refresh };
         Ok(())
     }
 
     fn refused(&mut self, now: Instant, relay: SocketAddr) {
-        self.refusals += 1;
         self.events.push_back(Event::RelayFull { relay });
-        let deadline = now + self.pause(self.refusals);
-        let nonce = self.nonce();
-        let cause = Cause::RelayFull;
-        self.phase = Phase::Discovering(Waiting { nonce, sent: 0, deadline, cause, unreachable: false });
+        self.refusals += 1;
+        let pause = self.chance.pause(self.refusals);
+        self.phase = Phase::Discovering(self.question(now + pause, Cause::RelayFull));
+    }
+
+    fn question(&mut self, due: Instant, cause: Cause) -> Question {
+        let in_use = self.tunnel.map(|tunnel| tunnel.nonce);
+        Question::new(due, cause, self.chance.nonce(in_use))
     }
 
     // Membership update and teardown (5.2.3.6 to 5.2.3.8).
 
-    /// Sends an Update by what the tunnel's Query gave, and again `repeats` times.
-    fn report(&mut self, now: Instant, tunnel: Tunnel, report: Report, packet: Vec<u8>, repeats: u8) {
-        let Tunnel { relay, nonce, mac, .. } = tunnel;
-        let payload = Message::MembershipUpdate { mac, nonce, packet: &packet }.encode();
-        self.repeatedly(now, report, relay, payload, repeats);
+    /// Sends a report by what the tunnel's Query gave. A state change is said as often as the relay wishes
+    /// (RFC 3376, 5.1), the state once.
+    fn update(&mut self, now: Instant, tunnel: Tunnel, report: Report, packet: &[u8]) {
+        let Tunnel { relay, nonce, mac, robustness, .. } = tunnel;
+        let repeats = if report == Report::Refresh { 0 } else { robustness - 1 };
+        self.tell(now, report, relay, &Message::MembershipUpdate { mac, nonce, packet }, repeats);
     }
 
     fn say_goodbye(&mut self, now: Instant, tunnel: Tunnel) {
         let Tunnel { relay, nonce, mac, endpoint, robustness } = tunnel;
         match endpoint {
             Some(gateway) => {
-                let payload = Message::Teardown { mac, nonce, gateway }.encode();
-                self.repeatedly(now, Report::Teardown, relay, payload, robustness - 1);
+                self.tell(now, Report::Teardown, relay, &Message::Teardown { mac, nonce, gateway }, robustness - 1);
             }
-            None => self.report(now, tunnel, Report::Leave, self.config.membership.leave(), robustness - 1),
+            None => self.update(now, tunnel, Report::Leave, &self.config.membership.leave()),
         }
     }
 
-    fn repeatedly(&mut self, now: Instant, report: Report, to: SocketAddr, payload: Vec<u8>, left: u8) {
-        self.send(to, payload.clone());
-        self.events.push_back(Event::Report { to, report, repeated: false });
-        if left > 0 {
-            let at = now + self.repeat_pause(report);
-            self.repeats.push(Repeat { report, to, payload, left, at });
+    /// Sends what nobody answers, now and `left` times more.
+    fn tell(&mut self, now: Instant, report: Report, to: SocketAddr, message: &Message<'_>, left: u8) {
+        let transmit = Transmit { to, payload: message.encode() };
+        self.tell_again(now, Repeat { report, transmit, left: left + 1, due: now }, false);
+    }
+
+    fn tell_again(&mut self, now: Instant, repeat: Repeat, repeated: bool) {
+        let Repeat { report, transmit, left, .. } = repeat;
+        self.events.push_back(Event::Report { to: transmit.to, report, repeated });
+        self.transmits.push_back(transmit.clone());
+        if left > 1 {
+            let pause = if report == Report::Teardown { SECOND } else { self.chance.report_pause() };
+            self.repeats.push(Repeat { report, transmit, left: left - 1, due: now + pause });
         }
     }
 
     fn send_repeats(&mut self, now: Instant) {
-        for mut repeat in std::mem::take(&mut self.repeats) {
-            if repeat.at <= now {
-                self.send(repeat.to, repeat.payload.clone());
-                self.events.push_back(Event::Report { to: repeat.to, report: repeat.report, repeated: true });
-                repeat.left -= 1;
-                repeat.at = now + self.repeat_pause(repeat.report);
-            }
-            if repeat.left > 0 {
-                self.repeats.push(repeat);
-            }
-        }
+        let due: Vec<Repeat> = self.repeats.extract_if(.., |repeat| repeat.due <= now).collect();
+        due.into_iter().for_each(|repeat| self.tell_again(now, repeat, true));
     }
 
-    /// A second between Teardowns (5.2.3.7.2); up to a second between reports (RFC 3376, 8.11), which are
-    /// not wanted in step with others'.
-    fn repeat_pause(&mut self, report: Report) -> Duration {
-        match report {
-            Report::Teardown => SECOND,
-            _ => SECOND.mul_f64(self.rng.random_range(0.1..=1.0)),
-        }
-    }
-
-    // Questions.
-
-    /// The question goes out once more: when it does so again.
-    fn asked(&mut self, now: Instant, waiting: Waiting) -> Waiting {
-        let sent = waiting.sent + 1;
-        Waiting { sent, deadline: now + self.pause(sent), unreachable: false, ..waiting }
-    }
-
-    /// The pause after the `n`th attempt: random in [1 s, min(2ⁿ⁻¹ s, the longest)] (5.2.3.4.3), which is
-    /// exactly 1 s after the first.
-    fn pause(&mut self, n: u32) -> Duration {
-        let longest = SECOND.saturating_mul(1 << (n - 1).min(16)).min(self.config.longest_pause).max(SECOND);
-        self.rng.random_range(SECOND..=longest)
-    }
-
-    /// Random, not zero, and not the one in use (5.2.3.4.5, 5.2.3.5.6).
-    fn nonce(&mut self) -> u32 {
-        loop {
-            let nonce = self.rng.random();
-            if nonce != 0 && self.tunnel.is_none_or(|tunnel| tunnel.nonce != nonce) {
-                return nonce;
-            }
-        }
-    }
-
-    fn send(&mut self, to: SocketAddr, payload: Vec<u8>) {
-        self.transmits.push_back(Transmit { to, payload });
+    fn send(&mut self, to: SocketAddr, message: &Message<'_>) {
+        self.transmits.push_back(Transmit { to, payload: message.encode() });
     }
 }
-
-#[cfg(test)]
-#[path = "gateway_tests.rs"]
-mod tests;

@@ -37,6 +37,21 @@ pub enum Protocol {
     Mld,
 }
 
+/// A relay's answer to a Request (5.1.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MembershipQuery<'a> {
+    /// L flag: no new endpoints are taken.
+    pub limit: bool,
+    /// To be copied into Updates and Teardowns.
+    pub mac: Mac,
+    /// That of the Request.
+    pub nonce: u32,
+    /// The encapsulated General Query; there may be octets behind it, to be ignored.
+    pub packet: &'a [u8],
+    /// With the G flag: the endpoint that the relay saw the Request come from.
+    pub gateway: Option<SocketAddr>,
+}
+
 /// One AMT message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message<'a> {
@@ -60,18 +75,7 @@ pub enum Message<'a> {
         nonce: u32,
     },
     /// A relay asks for memberships (5.1.4).
-    MembershipQuery {
-        /// L flag: no new endpoints are taken.
-        limit: bool,
-        /// To be copied into Updates and Teardowns.
-        mac: Mac,
-        /// That of the Request.
-        nonce: u32,
-        /// The encapsulated General Query; there may be octets behind it, to be ignored.
-        packet: &'a [u8],
-        /// With the G flag: the endpoint that the relay saw the Request come from.
-        gateway: Option<SocketAddr>,
-    },
+    MembershipQuery(MembershipQuery<'a>),
     /// A gateway tells memberships (5.1.5).
     MembershipUpdate {
         /// That of the Query.
@@ -151,7 +155,7 @@ impl<'a> Message<'a> {
                 let with_gateway = flags & G_FLAG != 0;
                 let packet = reader.all_but(if with_gateway { GATEWAY_LEN } else { 0 })?;
                 let gateway = if with_gateway { Some(read_gateway(&mut reader)?) } else { None };
-                Self::MembershipQuery { limit: flags & L_FLAG != 0, mac, nonce, packet, gateway }
+                Self::MembershipQuery(MembershipQuery { limit: flags & L_FLAG != 0, mac, nonce, packet, gateway })
             }
             MEMBERSHIP_UPDATE => {
                 reader.u8()?;
@@ -192,7 +196,7 @@ impl<'a> Message<'a> {
                 bytes.extend([REQUEST, if protocol == Protocol::Mld { P_FLAG } else { 0 }, 0, 0]);
                 bytes.extend(nonce.to_be_bytes());
             }
-            Self::MembershipQuery { limit, mac, nonce, packet, gateway } => {
+            Self::MembershipQuery(MembershipQuery { limit, mac, nonce, packet, gateway }) => {
                 let flags = if limit { L_FLAG } else { 0 } | if gateway.is_some() { G_FLAG } else { 0 };
                 bytes.extend([MEMBERSHIP_QUERY, flags]);
                 bytes.extend(mac.0);
@@ -240,9 +244,7 @@ pub(super) fn gateway_fields(gateway: SocketAddr) -> [u8; GATEWAY_LEN] {
 fn read_gateway(reader: &mut Reader<'_>) -> Result<SocketAddr, Truncated> {
     let port = reader.u16()?;
     let address = match reader.take::<16>()? {
-        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if [a, b, c] != [0, 0, 0] => {
-            IpAddr::V4(Ipv4Addr::new(a, b, c, d))
-        }
+        [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] if a != 0 => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
         octets => IpAddr::V6(Ipv6Addr::from(octets)),
     };
     Ok(SocketAddr::new(address, port))

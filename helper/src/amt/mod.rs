@@ -5,10 +5,14 @@
 //! machines are driven alike: after any `handle_…` call take what `poll_transmit` and `poll_event` hold until
 //! they hold nothing, then sleep until `poll_timeout` and call `handle_timeout`.
 
-mod event;
 pub mod gateway;
 pub mod message;
 pub mod relay;
+
+#[cfg(test)]
+mod network;
+#[cfg(test)]
+mod network_tests;
 
 use std::net::SocketAddr;
 

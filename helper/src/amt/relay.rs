@@ -8,7 +8,7 @@
 //! is bounded in endpoints, in groups of an endpoint and in sources of a group.
 
 use super::Transmit;
-use super::message::{self, Mac, Message, Protocol, gateway_fields};
+use super::message::{self, Mac, MembershipQuery, Message, Protocol, gateway_fields};
 use crate::membership::filter::Filter;
 use crate::membership::{GeneralQuery, Malformed, Record, igmp};
 use siphasher::sip::SipHasher24;
@@ -159,13 +159,13 @@ impl Relay {
                 let Config { query_interval: interval, robustness, .. } = self.config;
                 self.answer(
                     from,
-                    &Message::MembershipQuery {
+                    &Message::MembershipQuery(MembershipQuery {
                         limit: self.is_full_for(from),
                         mac: self.mac(from, nonce),
                         nonce,
                         packet: &igmp::general_query(&GeneralQuery { interval, robustness }),
                         gateway: self.config.teardown.then_some(from),
-                    },
+                    }),
                 );
                 Ok(())
             }

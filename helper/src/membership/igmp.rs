@@ -25,8 +25,7 @@ const TTL: u8 = 1;
 const DEFAULT_ROBUSTNESS: u8 = 2;
 const DEFAULT_INTERVAL: Duration = Duration::from_secs(125);
 
-/// Builds the IPv4 packet of a version 3 report. The source is unspecified: any is right inside a tunnel
-/// (RFC 7450, 5.2.1).
+/// Builds the IPv4 packet of a version 3 report.
 #[must_use]
 pub fn report(records: &[Record<Ipv4Addr>]) -> Vec<u8> {
     let mut message = vec![V3_REPORT, 0, 0, 0, 0, 0];
@@ -37,7 +36,7 @@ pub fn report(records: &[Record<Ipv4Addr>]) -> Vec<u8> {
         message.extend(record.group.octets());
         message.extend(record.sources.iter().flat_map(Ipv4Addr::octets));
     }
-    packet(Ipv4Addr::UNSPECIFIED, ALL_V3_ROUTERS, message)
+    packet(ALL_V3_ROUTERS, message)
 }
 
 /// Builds the IPv4 packet of a version 3 General Query that wants an answer at once (RFC 7450, 5.3.3.3).
@@ -48,13 +47,15 @@ pub fn general_query(query: &GeneralQuery) -> Vec<u8> {
     let qrv = if query.robustness > 7 { 0 } else { query.robustness };
     let qqic = encode_float(query.interval.as_secs());
     let message = vec![QUERY, AT_ONCE, 0, 0, 0, 0, 0, 0, qrv, qqic, 0, 0];
-    packet(Ipv4Addr::UNSPECIFIED, ALL_SYSTEMS, message)
+    packet(ALL_SYSTEMS, message)
 }
 
-fn packet(source: Ipv4Addr, destination: Ipv4Addr, mut message: Vec<u8>) -> Vec<u8> {
+/// The source is unspecified: any is right inside a tunnel (RFC 7450, 5.2.1, 5.3.3.3).
+fn packet(destination: Ipv4Addr, mut message: Vec<u8>) -> Vec<u8> {
     let sum = ipv4::checksum(&[&message]);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
-    let mut bytes = ipv4::header((TOS, TTL, ipv4::IGMP), source, destination, &ipv4::ROUTER_ALERT, message.len());
+    let mut bytes =
+        ipv4::header((TOS, TTL, ipv4::IGMP), Ipv4Addr::UNSPECIFIED, destination, &ipv4::ROUTER_ALERT, message.len());
     bytes.extend(message);
     bytes
 }

@@ -215,3 +215,59 @@ impl From<Truncated> for Malformed {
         Self::Length
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn new(group: &str, source: Option<&str>) -> Result<Membership, MembershipError> {
+        Membership::new(group.parse().unwrap(), source.map(|source| source.parse().unwrap()))
+    }
+
+    #[test]
+    fn what_cannot_be_joined_is_refused_by_name() {
+        assert!(matches!(new("10.0.0.1", None), Err(MembershipError::NotMulticast(_))));
+        for source in ["224.0.0.9", "0.0.0.0", "255.255.255.255"] {
+            assert!(matches!(new("232.0.0.1", Some(source)), Err(MembershipError::NotUnicast(_))));
+        }
+        assert!(matches!(new("232.0.0.1", Some("2001:db8::1")), Err(MembershipError::Families { .. })));
+        assert!(matches!(new("ff3e::1", Some("192.0.2.1")), Err(MembershipError::Families { .. })));
+        assert_eq!(
+            new("ff3e::1", Some("2001:db8::1")).unwrap_err().to_string(),
+            "IPv6 membership is not supported yet: ff3e::1 cannot be joined"
+        );
+    }
+
+    #[test]
+    fn only_the_joined_source_is_covered() {
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let one = new("232.0.0.1", Some("192.0.2.1")).unwrap();
+        let any = new("232.0.0.1", None).unwrap();
+        for (source, group, by_one, by_any) in [
+            ("192.0.2.1", "232.0.0.1", true, true),
+            ("192.0.2.2", "232.0.0.1", false, true),
+            ("192.0.2.1", "232.0.0.2", false, false),
+        ] {
+            assert_eq!(one.covers(address(source), address(group)), by_one);
+            assert_eq!(any.covers(address(source), address(group)), by_any);
+        }
+    }
+
+    #[test]
+    fn one_source_is_allowed_and_blocked_and_any_is_excluded_and_included() {
+        let kinds = |membership: Membership| {
+            [membership.join(), membership.current_state(), membership.leave()].map(|packet| {
+                let records = igmp::parse_report(&packet, true).unwrap();
+                (records[0].kind, records[0].sources.len())
+            })
+        };
+        assert_eq!(
+            kinds(new("232.0.0.1", Some("192.0.2.1")).unwrap()),
+            [(RecordType::AllowNewSources, 1), (RecordType::ModeIsInclude, 1), (RecordType::BlockOldSources, 1)]
+        );
+        assert_eq!(
+            kinds(new("239.0.0.1", None).unwrap()),
+            [(RecordType::ChangeToExclude, 0), (RecordType::ModeIsExclude, 0), (RecordType::ChangeToInclude, 0)]
+        );
+    }
+}

@@ -1,0 +1,83 @@
+//! A question to a relay that waits for its answer, and what is random about it.
+
+use super::{Cause, Discard};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::time::{Duration, Instant};
+
+/// A Relay Discovery or a Request. A repetition has the same nonce (5.2.3.4.5, 5.2.3.5.6).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Question {
+    pub(super) nonce: u32,
+    pub(super) cause: Cause,
+    /// How often it went out; 0 while it is put off.
+    pub(super) sent: u32,
+    /// When it goes out (again).
+    pub(super) due: Instant,
+    /// ICMP already told that it did not arrive this time.
+    unreachable: bool,
+}
+
+impl Question {
+    pub(super) fn new(due: Instant, cause: Cause, nonce: u32) -> Self {
+        Self { nonce, cause, sent: 0, due, unreachable: false }
+    }
+
+    /// It goes out now.
+    pub(super) fn ask(self, now: Instant, chance: &mut Chance) -> Self {
+        let sent = self.sent + 1;
+        Self { sent, due: now + chance.pause(sent), unreachable: false, ..self }
+    }
+
+    /// Whether this is the nonce of an answer to it.
+    pub(super) fn check(&self, nonce: u32) -> Result<(), Discard> {
+        match self.sent {
+            0 => Err(Discard::NotAwaited),
+            _ if nonce != self.nonce => Err(Discard::WrongNonce),
+            _ => Ok(()),
+        }
+    }
+
+    /// ICMP tells that it did not arrive; false where that is no news.
+    pub(super) fn did_not_arrive(&mut self) -> bool {
+        self.sent > 0 && !std::mem::replace(&mut self.unreachable, true)
+    }
+}
+
+/// Nonces and pauses.
+#[derive(Debug)]
+pub(super) struct Chance {
+    rng: StdRng,
+    first_pause: Duration,
+    longest_pause: Duration,
+}
+
+impl Chance {
+    pub(super) fn new(seed: u64, first_pause: Duration, longest_pause: Duration) -> Self {
+        Self { rng: StdRng::seed_from_u64(seed), first_pause, longest_pause: longest_pause.max(first_pause) }
+    }
+
+    /// The pause after the `n`th attempt: random in [1 s, min(2ⁿ⁻¹ s, the longest)] (5.2.3.4.3), so that the
+    /// first is exactly 1 s. The logarithm is uniform: short pauses are as likely as long ones, which halves
+    /// the wait for a message that was merely lost.
+    pub(super) fn pause(&mut self, n: u32) -> Duration {
+        let doubled = self.first_pause.saturating_mul(1 << n.saturating_sub(1).min(16));
+        let ratio = doubled.min(self.longest_pause).div_duration_f64(self.first_pause);
+        self.first_pause.mul_f64(ratio.powf(self.rng.random()))
+    }
+
+    /// Random, not zero, and not the one in use (5.2.3.4.5, 5.2.3.5.6).
+    pub(super) fn nonce(&mut self, in_use: Option<u32>) -> u32 {
+        loop {
+            let nonce = self.rng.random();
+            if nonce != 0 && Some(nonce) != in_use {
+                return nonce;
+            }
+        }
+    }
+
+    /// The pause before a report is repeated: up to a second (RFC 3376, 8.11), out of step with others'.
+    pub(super) fn report_pause(&mut self) -> Duration {
+        super::SECOND.mul_f64(self.rng.random_range(0.1..=1.0))
+    }
+}

@@ -1,0 +1,267 @@
+//! A network in memory and in simulated time: one gateway, any number of relays, and everything that a
+//! network does to datagrams between them.
+
+use super::gateway::{Config, Discard, Event, Gateway};
+use super::message::MULTICAST_DATA_HEADER;
+use super::relay::{self, Relay};
+use super::{Transmit, same_endpoint};
+use crate::datagram;
+use crate::membership::Membership;
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::collections::BTreeMap;
+use std::net::{IpAddr, SocketAddr, SocketAddrV4};
+use std::time::{Duration, Instant};
+
+pub(super) const SOURCE: &str = "192.0.2.1";
+pub(super) const GROUP: &str = "232.0.2.1";
+pub(super) const RELAY: &str = "198.51.100.1:2268";
+pub(super) const OTHER_RELAY: &str = "198.51.100.2:2268";
+pub(super) const GATEWAY: &str = "203.0.113.5:49152";
+
+pub(super) fn endpoint(text: &str) -> SocketAddr {
+    text.parse().unwrap()
+}
+
+pub(super) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// The join of one source (`Some`) or any.
+pub(super) fn config(source: Option<&str>) -> Config {
+    Config::new(Membership::new(ip(GROUP), source.map(ip)).unwrap())
+}
+
+pub(super) fn relay_config(address: &str) -> relay::Config {
+    relay::Config::new(endpoint(address).ip())
+}
+
+pub(super) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
+/// What the network does to a datagram.
+#[derive(Clone, Copy)]
+pub(super) struct Conditions {
+    /// Probability that a message of the handshake is lost.
+    pub(super) control_loss: f64,
+    /// Probability that any datagram arrives twice.
+    pub(super) duplication: f64,
+    /// One way; different for every datagram, so that they overtake each other.
+    pub(super) delay: (Duration, Duration),
+}
+
+impl Default for Conditions {
+    fn default() -> Self {
+        Self { control_loss: 0.0, duplication: 0.0, delay: (ms(10), ms(10)) }
+    }
+}
+
+struct Flight {
+    from: SocketAddr,
+    to: SocketAddr,
+    payload: Vec<u8>,
+}
+
+pub(super) struct Network {
+    pub(super) start: Instant,
+    pub(super) now: Instant,
+    pub(super) gateway: Gateway,
+    /// The gateway's endpoint, as its NAT has it at the moment.
+    pub(super) gateway_at: SocketAddr,
+    pub(super) relays: BTreeMap<SocketAddr, Relay>,
+    pub(super) conditions: Conditions,
+    /// Multicast data reaches the relays so often; `None` never.
+    pub(super) data_every: Option<Duration>,
+    next_data: Instant,
+    /// Packets sent by the source so far.
+    pub(super) sent_data: u32,
+    /// Numbers and times of the packets that came out of the gateway.
+    pub(super) received: Vec<(u32, Instant)>,
+    /// What the gateway sent.
+    pub(super) sent: Vec<(Instant, Transmit)>,
+    pub(super) events: Vec<(Instant, Event)>,
+    pub(super) discarded: Vec<Discard>,
+    pub(super) relay_discarded: Vec<relay::Discard>,
+    in_flight: BTreeMap<(Instant, u64), Flight>,
+    flights: u64,
+    rng: StdRng,
+}
+
+impl Network {
+    pub(super) fn new(seed: u64, config: Config, relay: relay::Config) -> Self {
+        let start = Instant::now();
+        let mut network = Self {
+            start,
+            now: start,
+            gateway: Gateway::new(start, config, endpoint(RELAY), seed),
+            gateway_at: endpoint(GATEWAY),
+            relays: BTreeMap::new(),
+            conditions: Conditions::default(),
+            data_every: Some(ms(10)),
+            next_data: start,
+            sent_data: 0,
+            received: Vec::new(),
+            sent: Vec::new(),
+            events: Vec::new(),
+            discarded: Vec::new(),
+            relay_discarded: Vec::new(),
+            in_flight: BTreeMap::new(),
+            flights: 0,
+            rng: StdRng::seed_from_u64(seed ^ 0x5EED),
+        };
+        network.start_relay(RELAY, relay);
+        network
+    }
+
+    /// A relay begins, without memory and with a secret of its own.
+    pub(super) fn start_relay(&mut self, address: &str, config: relay::Config) {
+        let secret = self.rng.random();
+        self.relays.insert(endpoint(address), Relay::new(config, secret));
+    }
+
+    pub(super) fn stop_relay(&mut self, address: &str) {
+        self.relays.remove(&endpoint(address));
+    }
+
+    /// Whom a relay sends the data to.
+    pub(super) fn subscribers(&self, address: &str) -> Vec<SocketAddr> {
+        let relay = self.relays.get(&endpoint(address));
+        relay.iter().flat_map(|relay| relay.subscribers(ip(SOURCE), ip(GROUP))).collect()
+    }
+
+    pub(super) fn run_for(&mut self, duration: Duration) {
+        let until = self.now + duration;
+        self.run_until(until, |_| false);
+    }
+
+    /// Runs until `done` says so, or until then; whether it did.
+    pub(super) fn run_until(&mut self, until: Instant, done: impl Fn(&Self) -> bool) -> bool {
+        loop {
+            self.collect();
+            if done(self) {
+                return true;
+            }
+            let next = self.next_step();
+            if next > until {
+                self.now = until;
+                return false;
+            }
+            self.now = next.max(self.now);
+            self.step();
+        }
+    }
+
+    /// Puts a datagram on the wire as anybody could.
+    pub(super) fn inject(&mut self, from: SocketAddr, to: SocketAddr, payload: Vec<u8>) {
+        self.flights += 1;
+        self.in_flight.insert((self.now, self.flights), Flight { from, to, payload });
+    }
+
+    pub(super) fn stop(&mut self) {
+        let now = self.now;
+        self.gateway.stop(now);
+    }
+
+    /// Numbers of the packets that should have come between the first and the last that did.
+    pub(super) fn missing(&self) -> usize {
+        let numbers: std::collections::BTreeSet<u32> = self.received.iter().map(|(number, _)| *number).collect();
+        match (numbers.first(), numbers.last()) {
+            (Some(first), Some(last)) => (last - first + 1) as usize - numbers.len(),
+            _ => 0,
+        }
+    }
+
+    fn next_step(&self) -> Instant {
+        let timeouts = self.relays.values().filter_map(Relay::poll_timeout).chain(self.gateway.poll_timeout());
+        let data = self.data_every.map(|_| self.next_data);
+        let arrival = self.in_flight.keys().next().map(|(at, _)| *at);
+        timeouts.chain(data).chain(arrival).min().unwrap_or(self.now + Duration::from_secs(3600))
+    }
+
+    fn step(&mut self) {
+        let now = self.now;
+        if self.gateway.poll_timeout().is_some_and(|at| at <= now) {
+            self.gateway.handle_timeout(now);
+            assert!(self.gateway.poll_timeout().is_none_or(|at| at > now), "a timeout must move on");
+        }
+        for relay in self.relays.values_mut() {
+            relay.handle_timeout(now);
+            assert!(relay.poll_timeout().is_none_or(|at| at > now), "a timeout must move on");
+        }
+        if let Some(every) = self.data_every
+            && self.next_data <= now
+        {
+            self.next_data = now + every;
+            self.send_data();
+        }
+        while let Some(entry) = self.in_flight.first_entry().filter(|entry| entry.key().0 <= now) {
+            let flight = entry.remove();
+            self.deliver(&flight);
+        }
+    }
+
+    fn send_data(&mut self) {
+        let number = self.sent_data;
+        self.sent_data += 1;
+        let subscribers = |(from, relay): (&SocketAddr, &Relay)| {
+            let from = *from;
+            relay.subscribers(ip(SOURCE), ip(GROUP)).map(move |to| (from, to)).collect::<Vec<_>>()
+        };
+        for (from, to) in self.relays.iter().flat_map(subscribers).collect::<Vec<_>>() {
+            let [source, group] = [SOURCE, GROUP].map(|host| SocketAddrV4::new(host.parse().unwrap(), 1234));
+            let packet = datagram::build(source, group, 8, &number.to_be_bytes());
+            self.fly(from, to, [&MULTICAST_DATA_HEADER[..], &packet].concat(), 0.0);
+        }
+    }
+
+    fn deliver(&mut self, flight: &Flight) {
+        let Flight { from, to, payload } = flight;
+        if let Some(relay) = self.relays.get_mut(to) {
+            if let Err(reason) = relay.handle_datagram(self.now, *from, payload) {
+                self.relay_discarded.push(reason);
+            }
+        } else if same_endpoint(*to, self.gateway_at) {
+            match self.gateway.handle_datagram(self.now, *from, payload) {
+                Ok(Some(packet)) => {
+                    let payload = datagram::parse(packet).unwrap().payload;
+                    self.received.push((u32::from_be_bytes(payload.try_into().unwrap()), self.now));
+                }
+                Ok(None) => {}
+                Err(reason) => self.discarded.push(reason),
+            }
+        }
+        // Anything else was for a closed port.
+        self.collect();
+    }
+
+    fn collect(&mut self) {
+        while let Some(transmit) = self.gateway.poll_transmit() {
+            self.fly(self.gateway_at, transmit.to, transmit.payload.clone(), self.conditions.control_loss);
+            self.sent.push((self.now, transmit));
+        }
+        while let Some(event) = self.gateway.poll_event() {
+            self.events.push((self.now, event));
+        }
+        let mut answers = Vec::new();
+        for (from, relay) in &mut self.relays {
+            answers.extend(std::iter::from_fn(|| relay.poll_transmit()).map(|transmit| (*from, transmit)));
+            while relay.poll_event().is_some() {}
+        }
+        for (from, Transmit { to, payload }) in answers {
+            self.fly(from, to, payload, self.conditions.control_loss);
+        }
+    }
+
+    fn fly(&mut self, from: SocketAddr, to: SocketAddr, payload: Vec<u8>, loss: f64) {
+        let Conditions { duplication, delay: (shortest, longest), .. } = self.conditions;
+        let copies = if self.rng.random_bool(duplication) { 2 } else { 1 };
+        for _ in 0..copies {
+            if !self.rng.random_bool(loss) {
+                let at = self.now + self.rng.random_range(shortest..=longest);
+                self.flights += 1;
+                self.in_flight.insert((at, self.flights), Flight { from, to, payload: payload.clone() });
+            }
+        }
+    }
+}
