@@ -4,11 +4,44 @@
 //! Out: [`Output`]s, in order. Dropped and counted: whatever is damaged, scrambled or of no use here; see
 //! [`FaultReason`]. How the bytes are cut into pushes never changes the samples that come out.
 
+mod access_unit;
+mod audio;
+mod bits;
+mod codec;
+mod demux;
+mod elementary;
+mod fmp4;
 mod output;
+mod parameter_sets;
+mod pes;
+mod presentation;
+mod program;
+mod psi;
+mod release;
+mod start;
+mod timeline;
+mod video;
+
+use std::collections::BTreeMap;
+
+use amt_shared::ts::{Continuity, ContinuityTracker, Packet, pid};
 
 pub use output::{
     DiscontinuityReason, FaultReason, Init, Media, Micros, Output, Program, Sample, Stream, StreamKind, Track,
 };
+
+use audio::AudioTrack;
+use demux::{Demux, Found};
+use elementary::Elementary;
+use program::{Changed, Programs};
+use psi::{Content, SectionError};
+use release::Release;
+use video::VideoTrack;
+
+/// Streams that are looked into where none is announced as audio.
+const CANDIDATES_MAX: usize = 4;
+/// Faults are told after so many packets at the latest.
+const FAULT_PACKETS: u64 = 64;
 
 /// What the viewer may choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,26 +56,259 @@ pub struct Options {
 /// [`Segmenter::push`] takes bytes; afterwards [`Segmenter::poll`] has to be called until it gives `None`.
 #[derive(Debug, Default)]
 pub struct Segmenter {
-    options: Options,
+    demux: Demux,
+    packets: Packets,
 }
 
 impl Segmenter {
     /// A segmenter that does as the viewer chose.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { options }
+        Self { demux: Demux::default(), packets: Packets { options, ..Packets::default() } }
     }
 
     /// Takes the next bytes of the stream, which the helper received at `received`.
     pub fn push(&mut self, ts: &[u8], received: Micros) {
-        let _ = (ts, received, self.options);
+        self.packets.release.received = received;
+        self.demux.push(ts, &mut |found| self.packets.take(found));
+        self.packets.release.flush_audio();
     }
 
     /// The next output, in stream order; `None` until more is pushed.
     pub fn poll(&mut self) -> Option<Output> {
-        None
+        self.packets.release.queue.pop_front()
     }
 
     /// The input has ended: what is complete comes out of [`Segmenter::poll`].
-    pub fn finish(&mut self) {}
+    pub fn finish(&mut self) {
+        self.demux.finish(&mut |found| self.packets.take(found));
+        self.packets.finish();
+    }
+
+    /// Transport packets taken so far.
+    #[must_use]
+    pub fn packets(&self) -> u64 {
+        self.packets.count
+    }
+}
+
+/// Where the packets of a PID go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Route {
+    #[default]
+    Nowhere,
+    Pat,
+    Pmt,
+    Video,
+    Audio,
+}
+
+/// Takes packets to what they are for.
+#[derive(Debug)]
+struct Packets {
+    options: Options,
+    count: u64,
+    routes: Box<[Route; 8192]>,
+    tables: BTreeMap<u16, ContinuityTracker>,
+    programs: Programs,
+    video: Option<Elementary<VideoTrack>>,
+    /// The audio stream; several only where none is announced and their bytes have to tell.
+    audio: Vec<Elementary<AudioTrack>>,
+    last_pid: u16,
+    release: Release,
+}
+
+impl Default for Packets {
+    fn default() -> Self {
+        let mut routes = Box::new([Route::Nowhere; 8192]);
+        routes[0] = Route::Pat;
+        Self {
+            options: Options::default(),
+            count: 0,
+            routes,
+            tables: BTreeMap::new(),
+            programs: Programs::default(),
+            video: None,
+            audio: Vec::new(),
+            last_pid: 0,
+            release: Release::default(),
+        }
+    }
+}
+
+impl Packets {
+    fn take(&mut self, found: Found<'_>) {
+        match found {
+            Found::Packet(bytes) => self.packet(bytes),
+            Found::SyncLost { previous_damaged } => {
+                self.release.fault(FaultReason::SyncLost, None, 1);
+                if previous_damaged {
+                    self.damage(self.last_pid);
+                }
+            }
+        }
+    }
+
+    fn packet(&mut self, bytes: &[u8; amt_shared::ts::PACKET_LEN]) {
+        self.count += 1;
+        if self.count.is_multiple_of(FAULT_PACKETS) {
+            self.release.tell_faults();
+        }
+        let pid = pid(bytes);
+        self.last_pid = pid;
+        let route = self.routes[usize::from(pid)];
+        if route == Route::Nowhere {
+            return;
+        }
+        let packet = match Packet::parse(bytes) {
+            Ok(packet) if !packet.transport_error() => packet,
+            Ok(_) => return self.release.fault(FaultReason::TransportError, Some(pid), 1),
+            // What a packet with errors says of itself is not judged.
+            Err(_) if bytes[1] & 0x80 != 0 => return self.release.fault(FaultReason::TransportError, Some(pid), 1),
+            Err(_) => return self.release.fault(FaultReason::AdaptationField, Some(pid), 1),
+        };
+        match route {
+            Route::Nowhere => {}
+            Route::Video => {
+                if let Some(video) = &mut self.video {
+                    video.packet(&packet, &mut self.release);
+                }
+            }
+            Route::Audio => {
+                if let Some(audio) = self.audio.iter_mut().find(|audio| audio.pid() == pid) {
+                    audio.packet(&packet, &mut self.release);
+                    if self.audio.len() > 1 && self.release.audio_pid.is_some() {
+                        self.settle_audio();
+                    }
+                }
+            }
+            Route::Pat | Route::Pmt => self.table(pid, &packet),
+        }
+    }
+
+    /// The bytes have told which candidate is audio.
+    fn settle_audio(&mut self) {
+        let chosen = self.release.audio_pid;
+        self.audio.retain(|audio| Some(audio.pid()) == chosen);
+        self.route();
+    }
+
+    fn table(&mut self, pid: u16, packet: &Packet<'_>) {
+        match self.tables.entry(pid).or_default().check(packet) {
+            Continuity::Expected => {}
+            Continuity::Duplicate => return,
+            Continuity::Lost(count) => {
+                self.release.fault(FaultReason::Continuity, Some(pid), count.into());
+                self.programs.lost(pid);
+            }
+        }
+        if packet.scrambled() {
+            return self.release.fault(FaultReason::Scrambled, Some(pid), 1);
+        }
+        let release = &mut self.release;
+        let mut fault = |error| {
+            let reason = match error {
+                SectionError::Crc => FaultReason::Crc,
+                SectionError::Form => FaultReason::Section,
+            };
+            release.fault(reason, Some(pid), 1);
+        };
+        let (payload, start) = (packet.payload(), packet.payload_unit_start());
+        let changed = if pid == 0 {
+            self.programs.pat(payload, start, &mut fault)
+        } else {
+            self.programs.pmt(pid, payload, start, &mut fault)
+        };
+        self.follow(changed);
+    }
+
+    /// Follows what PAT and PMT say now.
+    fn follow(&mut self, changed: Changed) {
+        if changed.choice
+            && let Some(choice) = self.programs.choice().cloned()
+        {
+            let first =
+                |content| choice.streams.iter().find(|stream| stream.content == content).map(|stream| stream.pid);
+            let (video, audio) = (first(Content::H264), first(Content::Adts));
+            let candidates: Vec<u16> = match audio {
+                Some(audio) => vec![audio],
+                None => {
+                    let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
+                    // One that turned out to be audio before stays the one.
+                    let settled = |pid: &u16| self.release.audio_pid.is_none_or(|chosen| chosen == *pid);
+                    let pids: Vec<u16> = unknown.map(|stream| stream.pid).collect();
+                    let kept: Vec<u16> = pids.iter().copied().filter(settled).collect();
+                    if kept.is_empty() { pids } else { kept }.into_iter().take(CANDIDATES_MAX).collect()
+                }
+            };
+            let audio = audio.or(self.release.audio_pid.filter(|pid| candidates.contains(pid)));
+            // Streams that go on are not disturbed.
+            if self.video.as_ref().map(Elementary::pid) != video {
+                self.drain_video();
+                self.video = video.map(|pid| Elementary::new(pid, VideoTrack::new(pid, self.options)));
+            }
+            let mut before = core::mem::take(&mut self.audio);
+            self.audio = candidates
+                .iter()
+                .map(|pid| match before.iter().position(|audio| audio.pid() == *pid) {
+                    Some(index) => before.swap_remove(index),
+                    None => Elementary::new(*pid, AudioTrack::default()),
+                })
+                .collect();
+            self.release.choose(&choice, video, audio, !candidates.is_empty());
+        }
+        if changed.pids || changed.choice {
+            self.route();
+        }
+    }
+
+    fn route(&mut self) {
+        self.routes.fill(Route::Nowhere);
+        for audio in &self.audio {
+            self.routes[usize::from(audio.pid())] = Route::Audio;
+        }
+        if let Some(video) = &self.video {
+            self.routes[usize::from(video.pid())] = Route::Video;
+        }
+        for pid in self.programs.pmt_pids() {
+            self.routes[usize::from(pid)] = Route::Pmt;
+        }
+        self.routes[0] = Route::Pat;
+        self.tables.retain(|pid, _| matches!(self.routes[usize::from(*pid)], Route::Pat | Route::Pmt));
+    }
+
+    /// Bytes of a packet that was taken already are wrong.
+    fn damage(&mut self, pid: u16) {
+        match self.routes[usize::from(pid)] {
+            Route::Nowhere => {}
+            Route::Video => {
+                if let Some(video) = &mut self.video {
+                    video.damage(&mut self.release);
+                }
+            }
+            Route::Audio => {
+                if let Some(audio) = self.audio.iter_mut().find(|audio| audio.pid() == pid) {
+                    audio.damage(&mut self.release);
+                }
+            }
+            Route::Pat | Route::Pmt => self.programs.lost(pid),
+        }
+    }
+
+    fn drain_video(&mut self) {
+        if let Some(mut video) = self.video.take() {
+            video.finish(&mut self.release);
+        }
+    }
+
+    fn finish(&mut self) {
+        self.drain_video();
+        for mut audio in core::mem::take(&mut self.audio) {
+            audio.finish(&mut self.release);
+        }
+        self.release.begin(true);
+        self.release.tell_program();
+        self.release.flush_audio();
+        self.release.tell_faults();
+    }
 }

@@ -1,0 +1,101 @@
+//! A reader and a writer of bits, most significant first, that cannot overrun.
+
+/// Reads bits; `None` once there are no more.
+#[derive(Clone, Debug)]
+pub(super) struct BitReader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> BitReader<'a> {
+    pub(super) const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    pub(super) fn bit(&mut self) -> Option<bool> {
+        let byte = *self.bytes.get(self.at / 8)?;
+        let bit = byte >> (7 - self.at % 8) & 1 == 1;
+        self.at += 1;
+        Some(bit)
+    }
+
+    /// Up to 32 bits.
+    pub(super) fn bits(&mut self, count: u32) -> Option<u32> {
+        let mut value = 0;
+        for _ in 0..count {
+            value = value << 1 | u32::from(self.bit()?);
+        }
+        Some(value)
+    }
+
+    /// An unsigned Exp-Golomb code (ISO/IEC 14496-10, 9.1).
+    pub(super) fn ue(&mut self) -> Option<u32> {
+        let mut zeros = 0;
+        while !self.bit()? {
+            zeros += 1;
+            if zeros > 31 {
+                return None;
+            }
+        }
+        Some((1 << zeros) - 1 + self.bits(zeros)?)
+    }
+
+    /// A signed Exp-Golomb code (9.1.1).
+    pub(super) fn se(&mut self) -> Option<i32> {
+        let code = self.ue()?;
+        let magnitude = code.div_ceil(2) as i32;
+        Some(if code % 2 == 1 { magnitude } else { -magnitude })
+    }
+}
+
+/// Writes bits.
+#[derive(Debug, Default)]
+pub(super) struct BitWriter {
+    bytes: Vec<u8>,
+    used: u32,
+}
+
+impl BitWriter {
+    /// The lowest `count` bits of `value`.
+    pub(super) fn put(&mut self, value: u32, count: u32) -> &mut Self {
+        for bit in (0..count).rev() {
+            if self.used.is_multiple_of(8) {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= ((value >> bit & 1) as u8) << (7 - self.used % 8);
+            }
+            self.used += 1;
+        }
+        self
+    }
+
+    /// What was written, filled up with zero bits.
+    pub(super) fn finish(self) -> Vec<u8> {
+        self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exp_golomb_codes_read_as_the_standard_lists_them() {
+        // 1, 010, 011, 00100, 00101
+        let mut writer = BitWriter::default();
+        writer.put(1, 1).put(0b010, 3).put(0b011, 3).put(0b00100, 5).put(0b00101, 5);
+        let bytes = writer.finish();
+        let mut reader = BitReader::new(&bytes);
+        assert_eq!([(); 5].map(|()| reader.ue().unwrap()), [0, 1, 2, 3, 4]);
+        let mut reader = BitReader::new(&bytes);
+        assert_eq!([(); 5].map(|()| reader.se().unwrap()), [0, 1, -1, 2, -2]);
+    }
+
+    #[test]
+    fn a_reader_stops_at_the_end() {
+        let mut reader = BitReader::new(&[0; 5]);
+        assert_eq!(reader.ue(), None);
+        assert_eq!(BitReader::new(&[0xFF]).bits(9), None);
+    }
+}

@@ -1,0 +1,205 @@
+//! An elementary stream: from its packets to its PES packets' bytes, with every hole told to what follows.
+
+use amt_shared::ts::{Continuity, ContinuityTracker, PACKET_LEN, Packet};
+
+use super::access_unit::{End, PesStart, Unit, UnitSink};
+use super::audio::AudioTrack;
+use super::output::{FaultReason, Track};
+use super::parameter_sets::ParameterSets;
+use super::pes::Piece;
+use super::release::Release;
+use super::video::{VideoFrames, VideoTrack};
+
+/// What a PID's packets are for.
+pub(super) trait Carried {
+    /// Takes a packet's payload; `known` when the PID is known to be what it is taken for.
+    fn payload(&mut self, pid: u16, packet: &Packet<'_>, known: bool, release: &mut Release);
+    /// Packets are missing.
+    fn lost(&mut self, pid: u16, packets: usize, release: &mut Release);
+    /// No more follow.
+    fn finish(&mut self, pid: u16, release: &mut Release);
+    /// The PID of this kind that comes out.
+    fn chosen(release: &Release) -> Option<u16>;
+}
+
+/// A PID and what it carries.
+#[derive(Debug)]
+pub(super) struct Elementary<T> {
+    pid: u16,
+    continuity: ContinuityTracker,
+    /// First and last bytes of the last payload: what a repetition must repeat.
+    fingerprint: [u64; 2],
+    carried: T,
+}
+
+impl<T: Carried> Elementary<T> {
+    pub(super) fn new(pid: u16, carried: T) -> Self {
+        Self { pid, continuity: ContinuityTracker::default(), fingerprint: [0; 2], carried }
+    }
+
+    pub(super) const fn pid(&self) -> u16 {
+        self.pid
+    }
+
+    /// Takes a packet of this PID.
+    pub(super) fn packet(&mut self, packet: &Packet<'_>, release: &mut Release) {
+        let known = T::chosen(release) == Some(self.pid);
+        let payload = packet.payload();
+        let fingerprint = fingerprint(payload);
+        let lost = match self.continuity.check(packet) {
+            Continuity::Expected => 0,
+            Continuity::Duplicate if fingerprint == self.fingerprint => return,
+            // The same counter on another payload: the counter went all the way round.
+            Continuity::Duplicate => 15,
+            Continuity::Lost(count) => count,
+        };
+        if lost > 0 {
+            if known {
+                release.fault(FaultReason::Continuity, Some(self.pid), lost.into());
+            }
+            self.carried.lost(self.pid, lost.into(), release);
+        }
+        if !packet.has_payload() {
+            return;
+        }
+        self.fingerprint = fingerprint;
+        if packet.scrambled() {
+            if known {
+                release.fault(FaultReason::Scrambled, Some(self.pid), 1);
+            }
+            return self.carried.lost(self.pid, 1, release);
+        }
+        self.carried.payload(self.pid, packet, known, release);
+    }
+
+    /// Bytes of the last packet are wrong.
+    pub(super) fn damage(&mut self, release: &mut Release) {
+        self.carried.lost(self.pid, 0, release);
+    }
+
+    /// No more packets follow.
+    pub(super) fn finish(&mut self, release: &mut Release) {
+        self.carried.finish(self.pid, release);
+    }
+}
+
+#[inline]
+fn fingerprint(payload: &[u8]) -> [u64; 2] {
+    let read = |bytes: Option<&[u8; 8]>| bytes.map_or(payload.len() as u64, |bytes| u64::from_le_bytes(*bytes));
+    [read(payload.first_chunk()), read(payload.last_chunk())]
+}
+
+impl Carried for VideoTrack {
+    fn payload(&mut self, pid: u16, packet: &Packet<'_>, _known: bool, release: &mut Release) {
+        let start = packet.payload_unit_start();
+        let Piece { started, malformed, data, ended, short } = self.pes.push(packet.payload(), start);
+        if malformed {
+            release.fault(FaultReason::PesHeader, Some(pid), 1);
+            self.units.lost();
+        }
+        if let Some(times) = started {
+            release.coming(Track::Video);
+            self.units.begin(PesStart { times, random_access: packet.random_access() }, short);
+        }
+        let mut sink = Units { pid, frames: &mut self.frames, release };
+        self.units.push(data, &mut sink);
+        if ended {
+            self.units.end(End::Declared, &mut sink);
+        } else if self.pes.unbounded() && has_stuffing(packet.bytes()) {
+            self.units.end(End::Stuffed, &mut sink);
+        }
+    }
+
+    fn lost(&mut self, _pid: u16, _packets: usize, _release: &mut Release) {
+        self.pes.lost();
+        self.units.lost();
+    }
+
+    fn finish(&mut self, pid: u16, release: &mut Release) {
+        self.units.finish(&mut Units { pid, frames: &mut self.frames, release });
+    }
+
+    fn chosen(release: &Release) -> Option<u16> {
+        release.video_pid
+    }
+}
+
+/// Takes units to the frames, and what comes of them out.
+struct Units<'a> {
+    pid: u16,
+    frames: &'a mut VideoFrames,
+    release: &'a mut Release,
+}
+
+impl UnitSink for Units<'_> {
+    fn unit(&mut self, unit: &Unit<'_>, sets: &ParameterSets) {
+        self.frames.take(unit, sets, self.release);
+    }
+
+    fn bad_parameter_set(&mut self) {
+        self.release.fault(FaultReason::ParameterSet, Some(self.pid), 1);
+    }
+
+    fn oversize(&mut self) {
+        self.release.fault(FaultReason::Oversize, Some(self.pid), 1);
+    }
+
+    fn early_end_refuted(&mut self) {
+        self.release.fault(FaultReason::EarlyEnd, Some(self.pid), 1);
+    }
+}
+
+impl Carried for AudioTrack {
+    fn payload(&mut self, pid: u16, packet: &Packet<'_>, known: bool, release: &mut Release) {
+        let piece = self.pes.push(packet.payload(), packet.payload_unit_start());
+        if piece.malformed && known {
+            release.fault(FaultReason::PesHeader, Some(pid), 1);
+        }
+        if let Some(times) = piece.started {
+            if known {
+                release.coming(Track::Audio);
+            }
+            self.frames.begin(times.pts, &mut release.timeline);
+        }
+        self.frames.push(piece.data, &mut |item| release.audio(pid, &item));
+    }
+
+    fn lost(&mut self, pid: u16, packets: usize, release: &mut Release) {
+        self.pes.lost();
+        self.frames.lost(packets, &mut |item| release.audio(pid, &item));
+    }
+
+    fn finish(&mut self, pid: u16, release: &mut Release) {
+        self.frames.finish(&mut |item| release.audio(pid, &item));
+    }
+
+    fn chosen(release: &Release) -> Option<u16> {
+        release.audio_pid
+    }
+}
+
+/// Whether the adaptation field holds more than its flags ask for (ISO/IEC 13818-1, 2.4.3.5).
+#[inline]
+fn has_stuffing(packet: &[u8; PACKET_LEN]) -> bool {
+    if packet[3] & 0x20 == 0 {
+        return false;
+    }
+    let length = usize::from(packet[4]);
+    if length == 0 {
+        return true;
+    }
+    let flags = packet[5];
+    let mut used = 1;
+    for (flag, size) in [(0x10, 6), (0x08, 6), (0x04, 1)] {
+        if flags & flag != 0 {
+            used += size;
+        }
+    }
+    // Private data, then the extension: each begins with its length.
+    for flag in [0x02, 0x01] {
+        if flags & flag != 0 {
+            used += 1 + packet.get(5 + used).map_or(0, |length| usize::from(*length));
+        }
+    }
+    length > used
+}

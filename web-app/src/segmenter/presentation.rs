@@ -1,0 +1,293 @@
+//! Places frames on the output timeline and writes them as media segments.
+//!
+//! Decoding times have no holes: each sample begins where the one before it ended, and ends where the next
+//! is due by the source's clock. So a frame after a hole lasts as much longer as the hole is, and nobody has
+//! to wait for the frame after to learn a duration. Presentation times stay the source's own. Sound goes on
+//! by its frames' length; a hole is filled with silence, and frames too many are left out.
+
+use std::collections::VecDeque;
+
+use amt_shared::clock::TICKS_PER_SECOND;
+
+use super::audio::{AudioFrame, ticks};
+use super::codec::aac::{AacConfig, FRAME_SAMPLES};
+use super::fmp4;
+use super::output::{DiscontinuityReason, Init, Media, Micros, Output, Sample, Track};
+use super::timeline::Timeline;
+use super::video::VideoFrame;
+
+/// Holes longer than this are not bridged by a long frame or by silence: the decoding time steps.
+const HOLE_MAX: i64 = 10 * TICKS_PER_SECOND;
+/// Sound that is off by less than this many frames, for no known reason, is left as it is: 1½.
+const TOLERANCE: i64 = FRAME_SAMPLES as i64 * 3 / 2;
+/// The same where sound is known to be missing: half a frame.
+const TOLERANCE_STRICT: i64 = FRAME_SAMPLES as i64 / 2;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Presentation {
+    sequence: u32,
+    video: VideoPlace,
+    audio: AudioPlace,
+}
+
+/// Times in 90 kHz ticks of the output.
+#[derive(Debug, Default)]
+struct VideoPlace {
+    pid: u16,
+    /// Where the last sample ends.
+    end: Option<i64>,
+    /// Where the next frame is due.
+    expected: i64,
+    waiting: bool,
+}
+
+/// Times in samples of the output.
+#[derive(Debug, Default)]
+struct AudioPlace {
+    pid: u16,
+    config: Option<AacConfig>,
+    /// Where the last sample ends.
+    end: Option<i64>,
+    /// Where the last frame ended by the source's clock.
+    target: i64,
+    /// The last time that the stream told, 90 kHz of the source, and the frames since; `None` before the first.
+    source: Option<(i64, i64)>,
+    /// Whether to keep to the source's clock closely.
+    strict: bool,
+    /// What the next segment holds.
+    data: Vec<u8>,
+    samples: Vec<Sample>,
+}
+
+impl Presentation {
+    /// A new initialisation segment of the video track.
+    pub(super) fn video_init(&mut self, init: Init, outputs: &mut VecDeque<Output>) {
+        self.video.pid = init.pid;
+        outputs.push_back(Output::Init(init));
+    }
+
+    /// Places a video frame and gives its segment.
+    pub(super) fn video(
+        &mut self,
+        frame: VideoFrame,
+        timeline: &mut Timeline,
+        received: Micros,
+        outputs: &mut VecDeque<Output>,
+    ) {
+        let VideoFrame { mut segment, dts, pts, step, key, after_loss } = frame;
+        let mut told = |reason| outputs.push_back(Output::Discontinuity { track: Track::Video, reason });
+        let place = &mut self.video;
+        let at = timeline.place(Track::Video, dts, place.end.map(|_| place.expected));
+        if at.jumped {
+            told(DiscontinuityReason::ClockJump);
+        } else if after_loss {
+            told(DiscontinuityReason::FramesLost);
+        }
+        let target = at.time;
+        place.expected = target + step;
+        let mut begin = place.end.unwrap_or(target).max(0);
+        if target - begin > HOLE_MAX {
+            // Too long to hold one picture; players go on only with a key frame.
+            place.waiting = true;
+        }
+        if place.waiting {
+            if !key {
+                return;
+            }
+            place.waiting = false;
+            begin = begin.max(target);
+            told(DiscontinuityReason::Gap);
+        }
+        // A frame that comes too early for its time is cut short, not to nothing.
+        let end = (target + step).max(begin + (step / 2).max(1));
+        place.end = Some(end);
+        let mut samples = vec![Sample {
+            dts: begin as u64,
+            pts: pts - dts + target,
+            duration: (end - begin) as u32,
+            source_pts: pts,
+            key,
+            size: (segment.len() - fmp4::header_len(1)) as u32,
+            offset: 0,
+        }];
+        self.sequence = self.sequence.wrapping_add(1);
+        fmp4::write_header(&mut segment, self.sequence, &mut samples);
+        outputs.push_back(Output::Media(Media {
+            track: Track::Video,
+            pid: place.pid,
+            data: segment,
+            samples,
+            received,
+        }));
+    }
+
+    /// Places an audio frame; [`Self::flush_audio`] gives it.
+    pub(super) fn audio(
+        &mut self,
+        pid: u16,
+        frame: &AudioFrame<'_>,
+        timeline: &mut Timeline,
+        received: Micros,
+        outputs: &mut VecDeque<Output>,
+    ) {
+        if self.audio.config != Some(frame.config) || self.audio.pid != pid {
+            self.flush_audio(received, outputs);
+            self.audio.configure(pid, frame.config);
+            outputs.push_back(Output::Init(audio_init(pid, frame.config)));
+        }
+        let place = &mut self.audio;
+        let mut told = |reason| outputs.push_back(Output::Discontinuity { track: Track::Audio, reason });
+        if !place.locate(frame, timeline, &mut told) {
+            return;
+        }
+        let Some(mut end) = place.end else { return };
+        let length = i64::from(FRAME_SAMPLES);
+        let off = place.target - end;
+        let tolerance = if place.strict { TOLERANCE_STRICT } else { TOLERANCE };
+        if off <= -tolerance {
+            told(DiscontinuityReason::AudioDropped);
+            place.advance(1);
+            return;
+        }
+        if off >= tolerance {
+            let count = (off + length / 2) / length;
+            match frame.config.silence() {
+                Some(silence) if ticks(count, frame.config) <= HOLE_MAX => {
+                    told(DiscontinuityReason::SilenceInserted);
+                    for left in (1..=count).rev() {
+                        place.append(end, place.source_time(-left, frame.config), &silence);
+                        end += length;
+                    }
+                }
+                _ => {
+                    told(DiscontinuityReason::Gap);
+                    // A segment has one decoding time: what stands behind the step is another one.
+                    end = place.target;
+                    self.flush_audio(received, outputs);
+                }
+            }
+        }
+        let place = &mut self.audio;
+        place.append(end, place.source_time(0, frame.config), frame.data);
+        place.end = Some(end + length);
+        place.advance(1);
+    }
+
+    /// Gives the audio frames placed since the last call as one segment.
+    pub(super) fn flush_audio(&mut self, received: Micros, outputs: &mut VecDeque<Output>) {
+        let place = &mut self.audio;
+        if place.samples.is_empty() {
+            return;
+        }
+        let mut samples = core::mem::take(&mut place.samples);
+        let header = fmp4::header_len(samples.len());
+        let mut segment = Vec::with_capacity(header + place.data.len());
+        segment.resize(header, 0);
+        segment.extend_from_slice(&place.data);
+        place.data.clear();
+        self.sequence = self.sequence.wrapping_add(1);
+        fmp4::write_header(&mut segment, self.sequence, &mut samples);
+        outputs.push_back(Output::Media(Media {
+            track: Track::Audio,
+            pid: place.pid,
+            data: segment,
+            samples,
+            received,
+        }));
+    }
+}
+
+impl AudioPlace {
+    fn configure(&mut self, pid: u16, config: AacConfig) {
+        let rescale = |time: i64| match self.config {
+            Some(before) => {
+                let (to, from) = (i64::from(config.sample_rate()), i64::from(before.sample_rate()));
+                (time * to + from / 2) / from
+            }
+            None => time,
+        };
+        self.end = self.end.map(rescale);
+        self.target = rescale(self.target);
+        self.config = Some(config);
+        self.pid = pid;
+        self.strict = true;
+    }
+
+    /// Finds where the frame is due; `false` where that is not known, or before the output begins.
+    fn locate(
+        &mut self,
+        frame: &AudioFrame<'_>,
+        timeline: &mut Timeline,
+        told: &mut impl FnMut(DiscontinuityReason),
+    ) -> bool {
+        let rate = i64::from(frame.config.sample_rate());
+        match frame.pts {
+            Some(pts) => {
+                let expected = self.end.map(|_| (self.target * TICKS_PER_SECOND + rate / 2) / rate);
+                let at = timeline.place(Track::Audio, pts, expected);
+                self.target = (at.time * rate + TICKS_PER_SECOND / 2).div_euclid(TICKS_PER_SECOND);
+                self.source = Some((pts, 0));
+                if at.jumped {
+                    told(DiscontinuityReason::ClockJump);
+                }
+                self.strict |= at.jumped;
+            }
+            None if self.source.is_none() => return false,
+            None => self.advance(i64::from(frame.missing)),
+        }
+        self.strict |= frame.disturbed;
+        if self.end.is_none() {
+            if self.target < 0 {
+                self.advance(1);
+                return false;
+            }
+            self.end = Some(self.target);
+        }
+        let off = (self.target - self.end.unwrap_or_default()).abs();
+        if off < TOLERANCE_STRICT && !frame.disturbed {
+            self.strict = false;
+        }
+        true
+    }
+
+    /// The source's clock goes on by `frames`.
+    fn advance(&mut self, frames: i64) {
+        self.target += frames * i64::from(FRAME_SAMPLES);
+        if let Some((_, since)) = &mut self.source {
+            *since += frames;
+        }
+    }
+
+    /// The source's time `frames` from where its clock stands.
+    fn source_time(&self, frames: i64, config: AacConfig) -> i64 {
+        self.source.map_or(0, |(told, since)| told + ticks(since + frames, config))
+    }
+
+    fn append(&mut self, dts: i64, source_pts: i64, data: &[u8]) {
+        self.samples.push(Sample {
+            dts: dts as u64,
+            pts: dts,
+            duration: FRAME_SAMPLES,
+            source_pts,
+            key: true,
+            size: data.len() as u32,
+            offset: 0,
+        });
+        self.data.extend_from_slice(data);
+    }
+}
+
+fn audio_init(pid: u16, config: AacConfig) -> Init {
+    Init {
+        track: Track::Audio,
+        pid,
+        codec: config.codec(),
+        timescale: config.sample_rate(),
+        width: 0,
+        height: 0,
+        sample_rate: config.sample_rate(),
+        channels: config.channels(),
+        data: fmp4::audio_init(config),
+    }
+}

@@ -1,0 +1,288 @@
+//! Program specific information (ISO/IEC 13818-1, 2.4.4): sections from packets, the PAT and the PMT.
+//!
+//! In: payloads of one PID. Out: whole sections whose CRC agrees, and what they say. A section may span
+//! packets, and a packet may hold several; what does not fit its own length is dropped.
+
+/// Longest section: 12 bits of length and the three bytes before them.
+const SECTION_MAX: usize = 4096 + 3;
+/// Programs of a PAT and streams of a PMT that are looked at.
+const ENTRIES_MAX: usize = 256;
+
+/// Puts the sections of one PID together.
+#[derive(Debug, Default)]
+pub(super) struct Sections {
+    /// The section begun; empty between sections.
+    buffer: Vec<u8>,
+    /// Whether `buffer` may be filled: from the first section start on.
+    open: bool,
+}
+
+impl Sections {
+    /// Takes the payload of a packet and gives each section that it completes, without a check.
+    pub(super) fn push(&mut self, payload: &[u8], unit_start: bool, section: &mut impl FnMut(&[u8])) {
+        if !unit_start {
+            self.fill(payload, section);
+            return;
+        }
+        let Some((&pointer, rest)) = payload.split_first() else { return };
+        let Some((tail, rest)) = rest.split_at_checked(pointer as usize) else {
+            self.reset();
+            return;
+        };
+        self.fill(tail, section);
+        self.buffer.clear();
+        self.open = true;
+        self.fill(rest, section);
+    }
+
+    /// A packet is missing: the section begun cannot be completed.
+    pub(super) fn reset(&mut self) {
+        self.buffer.clear();
+        self.open = false;
+    }
+
+    fn fill(&mut self, mut bytes: &[u8], section: &mut impl FnMut(&[u8])) {
+        while self.open && !bytes.is_empty() {
+            // Stuffing up to the end of the packet (2.4.4.1).
+            if self.buffer.is_empty() && bytes[0] == 0xFF {
+                self.open = false;
+                return;
+            }
+            let due = match self.buffer[..] {
+                [_, high, low, ..] => 3 + (usize::from(high & 0x0F) << 8 | usize::from(low)),
+                _ => 3,
+            };
+            let taken = due.saturating_sub(self.buffer.len()).min(bytes.len());
+            self.buffer.extend_from_slice(&bytes[..taken]);
+            bytes = &bytes[taken..];
+            debug_assert!(self.buffer.len() <= SECTION_MAX);
+            if self.buffer.len() == due && due > 3 {
+                section(&self.buffer);
+                self.buffer.clear();
+            } else if taken == 0 {
+                // A section of no length.
+                self.reset();
+            }
+        }
+    }
+}
+
+/// Why a section is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SectionError {
+    /// The CRC does not agree.
+    Crc,
+    /// Too short, or not the table that was due.
+    Form,
+}
+
+/// A section with the long header (2.4.4.11).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Section<'a> {
+    /// `table_id_extension`: the PAT's transport stream, the PMT's program.
+    pub(super) extension: u16,
+    pub(super) version: u8,
+    pub(super) current: bool,
+    pub(super) number: u8,
+    pub(super) last_number: u8,
+    body: &'a [u8],
+}
+
+impl<'a> Section<'a> {
+    /// Reads a section of the table `table_id`. `Ok(None)` for another table.
+    pub(super) fn parse(bytes: &'a [u8], table_id: u8) -> Result<Option<Self>, SectionError> {
+        if bytes.first() != Some(&table_id) {
+            return Ok(None);
+        }
+        if crc32(bytes) != 0 {
+            return Err(SectionError::Crc);
+        }
+        let Some((header, rest)) = bytes.split_first_chunk::<8>() else { return Err(SectionError::Form) };
+        let Some((body, _)) = rest.split_last_chunk::<4>() else { return Err(SectionError::Form) };
+        if header[1] & 0x80 == 0 {
+            return Err(SectionError::Form);
+        }
+        Ok(Some(Self {
+            extension: u16::from_be_bytes([header[3], header[4]]),
+            version: header[5] >> 1 & 0x1F,
+            current: header[5] & 1 == 1,
+            number: header[6],
+            last_number: header[7],
+            body,
+        }))
+    }
+
+    /// A PAT's programs and the PIDs of their PMTs, without program 0 (the network's PID).
+    pub(super) fn programs(&self) -> Vec<(u16, u16)> {
+        self.body
+            .as_chunks::<4>()
+            .0
+            .iter()
+            .map(|[a, b, c, d]| (u16::from_be_bytes([*a, *b]), u16::from_be_bytes([*c, *d]) & 0x1FFF))
+            .filter(|(program, _)| *program != 0)
+            .take(ENTRIES_MAX)
+            .collect()
+    }
+
+    /// A PMT's streams; those after a malformed entry are left out.
+    pub(super) fn streams(&self) -> Result<Vec<PmtStream>, SectionError> {
+        let (header, rest) = self.body.split_first_chunk::<4>().ok_or(SectionError::Form)?;
+        let info = usize::from(u16::from_be_bytes([header[2], header[3]]) & 0x0FFF);
+        let mut rest = rest.get(info..).ok_or(SectionError::Form)?;
+        let mut streams = Vec::new();
+        while let Some((entry, after)) = rest.split_first_chunk::<5>() {
+            let length = usize::from(u16::from_be_bytes([entry[3], entry[4]]) & 0x0FFF);
+            let Some((descriptors, after)) = after.split_at_checked(length) else { break };
+            if streams.len() == ENTRIES_MAX {
+                break;
+            }
+            streams.push(PmtStream {
+                pid: u16::from_be_bytes([entry[1], entry[2]]) & 0x1FFF,
+                stream_type: entry[0],
+                content: Content::of(entry[0], descriptors),
+            });
+            rest = after;
+        }
+        Ok(streams)
+    }
+}
+
+/// An elementary stream as its PMT describes it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct PmtStream {
+    pub(super) pid: u16,
+    pub(super) stream_type: u8,
+    pub(super) content: Content,
+}
+
+/// What a PMT says that a stream carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    H264,
+    Adts,
+    /// Video that is not played here, by its usual name.
+    OtherVideo(&'static str),
+    /// Audio that is not played here, by its usual name.
+    OtherAudio(&'static str),
+    /// Known to be neither video nor audio, by its usual name.
+    Data(&'static str),
+    /// Not known: what it is may show in its bytes.
+    Unknown,
+}
+
+impl Content {
+    /// By `stream_type` (table 2-34 and, above 0x80, ATSC A/53) and the descriptors of DVB (EN 300 468) and
+    /// of registered formats.
+    fn of(stream_type: u8, descriptors: &[u8]) -> Self {
+        match stream_type {
+            0x01 | 0x02 => Self::OtherVideo("mpeg2video"),
+            0x03 | 0x04 => Self::OtherAudio("mpeg-audio"),
+            0x0F => Self::Adts,
+            0x10 => Self::OtherVideo("mpeg4video"),
+            0x11 => Self::OtherAudio("aac-latm"),
+            0x1B => Self::H264,
+            0x24 => Self::OtherVideo("hevc"),
+            0x33 => Self::OtherVideo("vvc"),
+            0x81 => Self::OtherAudio("ac-3"),
+            0x86 => Self::Data("scte35"),
+            0x87 => Self::OtherAudio("ec-3"),
+            0x15 => Self::Data("id3"),
+            0x05 | 0x0B..=0x0D => Self::Data("sections"),
+            _ => Self::described(descriptors).unwrap_or(Self::Unknown),
+        }
+    }
+
+    fn described(mut descriptors: &[u8]) -> Option<Self> {
+        while let [tag, length, rest @ ..] = descriptors {
+            let (body, after) = rest.split_at_checked(usize::from(*length))?;
+            match (tag, body) {
+                (0x6A, _) | (0x05, [b'A', b'C', b'-', b'3', ..]) => return Some(Self::OtherAudio("ac-3")),
+                (0x7A, _) | (0x05, [b'E', b'A', b'C', b'3', ..]) => return Some(Self::OtherAudio("ec-3")),
+                (0x05, [b'O', b'p', b'u', b's', ..]) => return Some(Self::OtherAudio("opus")),
+                (0x05, [b'H', b'E', b'V', b'C', ..]) => return Some(Self::OtherVideo("hevc")),
+                (0x05, [b'A', b'V', b'0', b'1', ..]) => return Some(Self::OtherVideo("av01")),
+                (0x56, _) => return Some(Self::Data("teletext")),
+                (0x59, _) => return Some(Self::Data("dvb-subtitles")),
+                _ => descriptors = after,
+            }
+        }
+        None
+    }
+}
+
+/// The CRC of sections (Annex A); 0 over a whole section that is right.
+pub(super) fn crc32(bytes: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            let mut crc = (byte as u32) << 24;
+            let mut bit = 0;
+            while bit < 8 {
+                crc = if crc & 1 << 31 == 0 { crc << 1 } else { crc << 1 ^ 0x04C1_1DB7 };
+                bit += 1;
+            }
+            table[byte] = crc;
+            byte += 1;
+        }
+        table
+    };
+    bytes.iter().fold(u32::MAX, |crc, byte| crc << 8 ^ TABLE[(crc >> 24) as usize ^ usize::from(*byte)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn section(table_id: u8, body: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![table_id, 0xB0, (body.len() + 9) as u8, 0, 1, 0xC1, 0, 0];
+        bytes.extend_from_slice(body);
+        bytes.extend(crc32(&bytes).to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn program_0_is_the_network_and_no_program() {
+        let bytes = section(0, &[0, 0, 0xE0, 16, 0, 7, 0xE1, 0]);
+        let pat = Section::parse(&bytes, 0).unwrap().unwrap();
+        assert_eq!(pat.programs(), [(7, 0x100)]);
+    }
+
+    #[test]
+    fn sections_come_whole_over_packets_and_several_in_one() {
+        let (one, two) = (section(2, &[1; 150]), section(2, &[2; 30]));
+        let mut sections = Sections::default();
+        let mut seen = Vec::new();
+        let mut take = |bytes: &[u8]| seen.push(bytes.to_vec());
+        sections.push(&[&[0][..], &one[..100]].concat(), true, &mut take);
+        sections.push(&[&[(one.len() - 100) as u8][..], &one[100..], &two, &two, &[0xFF; 9]].concat(), true, &mut take);
+        assert_eq!(seen, [one, two.clone(), two]);
+    }
+
+    #[test]
+    fn a_wrong_crc_is_told() {
+        let mut bytes = section(0, &[0, 7, 0xE1, 0]);
+        bytes[9] ^= 1;
+        assert_eq!(Section::parse(&bytes, 0).unwrap_err(), SectionError::Crc);
+    }
+
+    proptest! {
+        #[test]
+        fn any_payloads_give_bounded_sections(
+            payloads in proptest::collection::vec((proptest::collection::vec(any::<u8>(), 0..185), any::<bool>()), 0..60)
+        ) {
+            let mut sections = Sections::default();
+            for (payload, start) in payloads {
+                sections.push(&payload, start, &mut |bytes| assert!(bytes.len() <= SECTION_MAX));
+            }
+        }
+
+        #[test]
+        fn any_body_reads_without_panic(body in proptest::collection::vec(any::<u8>(), 0..240)) {
+            let bytes = section(2, &body);
+            let section = Section::parse(&bytes, 2).unwrap().unwrap();
+            let _ = (section.programs(), section.streams());
+        }
+    }
+}
