@@ -1,6 +1,6 @@
 //! Gateway and relay against each other, in simulated time.
 
-use super::gateway::{Cause, Config, Discard, Event, Report};
+use super::gateway::{Cause, Config, Discard, Event, Gateway, Report};
 use super::message::{Mac, MembershipQuery, Message};
 use super::network::*;
 use super::relay;
@@ -104,6 +104,31 @@ fn refreshes_come_well_before_the_relay_wants_them() {
             assert_eq!(pair[1] - pair[0], ms(every + 20), "interval {interval} s");
         }
     }
+}
+
+#[test]
+fn the_tunnel_may_run_over_ipv6() {
+    const RELAY_6: &str = "[2001:db8::1]:2268";
+    let mut network = Network::new(5, config(Some(SOURCE)), relay_config(RELAY));
+    network.start_relay(RELAY_6, relay_config(RELAY_6));
+    network.gateway_at = endpoint("[2001:db8::5]:49152");
+    network.gateway = Gateway::new(network.now, config(Some(SOURCE)), endpoint(RELAY_6), 5);
+    join(&mut network);
+    assert_eq!(network.subscribers(RELAY_6), [network.gateway_at]);
+    network.stop();
+    network.run_for(ms(20));
+    assert!(network.subscribers(RELAY_6).is_empty());
+    assert!(network.relay_discarded.is_empty());
+}
+
+#[test]
+fn an_ipv4_relay_seen_through_a_dual_stack_socket_is_still_itself() {
+    let mut network = network(6);
+    network.run_for(Duration::ZERO);
+    let Ok(Message::RelayDiscovery { nonce }) = Message::decode(&network.sent[0].1.payload) else { panic!() };
+    let advertisement = Message::RelayAdvertisement { nonce, relay: endpoint(RELAY).ip() }.encode();
+    let mapped = endpoint("[::ffff:198.51.100.1]:2268");
+    assert_eq!(network.gateway.handle_datagram(network.now, mapped, &advertisement), Ok(None));
 }
 
 #[test]

@@ -54,6 +54,8 @@ pub(super) struct Chance {
 
 impl Chance {
     pub(super) fn new(seed: u64, first_pause: Duration, longest_pause: Duration) -> Self {
+        // A pause of nothing would be a flood.
+        let first_pause = first_pause.max(Duration::from_millis(10));
         Self { rng: StdRng::seed_from_u64(seed), first_pause, longest_pause: longest_pause.max(first_pause) }
     }
 
