@@ -10,9 +10,7 @@ pub mod message;
 pub mod relay;
 
 #[cfg(test)]
-mod network;
-#[cfg(test)]
-mod network_tests;
+mod tests;
 
 use std::net::SocketAddr;
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::amt::network::{GATEWAY, GROUP, RELAY, SOURCE, endpoint, ip, relay_config};
+use crate::amt::tests::network::{GATEWAY, GROUP, RELAY, SOURCE, endpoint, ip, relay_config};
 use crate::membership::{Membership, RecordType};
 
 const SECOND: Duration = Duration::from_secs(1);

@@ -1,10 +1,10 @@
 //! A network in memory and in simulated time: one gateway, any number of relays, and everything that a
 //! network does to datagrams between them.
 
-use super::gateway::{Config, Discard, Event, Gateway};
-use super::message::MULTICAST_DATA_HEADER;
-use super::relay::{self, Relay};
-use super::{Transmit, same_endpoint};
+use crate::amt::gateway::{Config, Discard, Event, Gateway};
+use crate::amt::message::MULTICAST_DATA_HEADER;
+use crate::amt::relay::{self, Relay};
+use crate::amt::{Transmit, same_endpoint};
 use crate::datagram;
 use crate::membership::Membership;
 use rand::rngs::StdRng;
@@ -13,42 +13,42 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
-pub(super) const SOURCE: &str = "192.0.2.1";
-pub(super) const GROUP: &str = "232.0.2.1";
-pub(super) const RELAY: &str = "198.51.100.1:2268";
-pub(super) const OTHER_RELAY: &str = "198.51.100.2:2268";
-pub(super) const GATEWAY: &str = "203.0.113.5:49152";
+pub(in crate::amt) const SOURCE: &str = "192.0.2.1";
+pub(in crate::amt) const GROUP: &str = "232.0.2.1";
+pub(in crate::amt) const RELAY: &str = "198.51.100.1:2268";
+pub(in crate::amt) const OTHER_RELAY: &str = "198.51.100.2:2268";
+pub(in crate::amt) const GATEWAY: &str = "203.0.113.5:49152";
 
-pub(super) fn endpoint(text: &str) -> SocketAddr {
+pub(in crate::amt) fn endpoint(text: &str) -> SocketAddr {
     text.parse().unwrap()
 }
 
-pub(super) fn ip(text: &str) -> IpAddr {
+pub(in crate::amt) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
 /// The join of one source (`Some`) or any.
-pub(super) fn config(source: Option<&str>) -> Config {
+pub(in crate::amt) fn config(source: Option<&str>) -> Config {
     Config::new(Membership::new(ip(GROUP), source.map(ip)).unwrap())
 }
 
-pub(super) fn relay_config(address: &str) -> relay::Config {
+pub(in crate::amt) fn relay_config(address: &str) -> relay::Config {
     relay::Config::new(endpoint(address).ip())
 }
 
-pub(super) fn ms(milliseconds: u64) -> Duration {
+pub(in crate::amt) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
 /// What the network does to a datagram.
 #[derive(Clone, Copy)]
-pub(super) struct Conditions {
+pub(in crate::amt) struct Conditions {
     /// Probability that a message of the handshake is lost.
-    pub(super) control_loss: f64,
+    pub(in crate::amt) control_loss: f64,
     /// Probability that any datagram arrives twice.
-    pub(super) duplication: f64,
+    pub(in crate::amt) duplication: f64,
     /// One way; different for every datagram, so that they overtake each other.
-    pub(super) delay: (Duration, Duration),
+    pub(in crate::amt) delay: (Duration, Duration),
 }
 
 impl Default for Conditions {
@@ -63,33 +63,33 @@ struct Flight {
     payload: Vec<u8>,
 }
 
-pub(super) struct Network {
-    pub(super) start: Instant,
-    pub(super) now: Instant,
-    pub(super) gateway: Gateway,
+pub(in crate::amt) struct Network {
+    pub(in crate::amt) start: Instant,
+    pub(in crate::amt) now: Instant,
+    pub(in crate::amt) gateway: Gateway,
     /// The gateway's endpoint, as its NAT has it at the moment.
-    pub(super) gateway_at: SocketAddr,
-    pub(super) relays: BTreeMap<SocketAddr, Relay>,
-    pub(super) conditions: Conditions,
+    pub(in crate::amt) gateway_at: SocketAddr,
+    pub(in crate::amt) relays: BTreeMap<SocketAddr, Relay>,
+    pub(in crate::amt) conditions: Conditions,
     /// Multicast data reaches the relays so often; `None` never.
-    pub(super) data_every: Option<Duration>,
+    pub(in crate::amt) data_every: Option<Duration>,
     next_data: Instant,
     /// Packets sent by the source so far.
-    pub(super) sent_data: u32,
+    pub(in crate::amt) sent_data: u32,
     /// Numbers and times of the packets that came out of the gateway.
-    pub(super) received: Vec<(u32, Instant)>,
+    pub(in crate::amt) received: Vec<(u32, Instant)>,
     /// What the gateway sent.
-    pub(super) sent: Vec<(Instant, Transmit)>,
-    pub(super) events: Vec<(Instant, Event)>,
-    pub(super) discarded: Vec<Discard>,
-    pub(super) relay_discarded: Vec<relay::Discard>,
+    pub(in crate::amt) sent: Vec<(Instant, Transmit)>,
+    pub(in crate::amt) events: Vec<(Instant, Event)>,
+    pub(in crate::amt) discarded: Vec<Discard>,
+    pub(in crate::amt) relay_discarded: Vec<relay::Discard>,
     in_flight: BTreeMap<(Instant, u64), Flight>,
     flights: u64,
     rng: StdRng,
 }
 
 impl Network {
-    pub(super) fn new(seed: u64, config: Config, relay: relay::Config) -> Self {
+    pub(in crate::amt) fn new(seed: u64, config: Config, relay: relay::Config) -> Self {
         let start = Instant::now();
         let mut network = Self {
             start,
@@ -115,28 +115,28 @@ impl Network {
     }
 
     /// A relay begins, without memory and with a secret of its own.
-    pub(super) fn start_relay(&mut self, address: &str, config: relay::Config) {
+    pub(in crate::amt) fn start_relay(&mut self, address: &str, config: relay::Config) {
         let secret = self.rng.random();
         self.relays.insert(endpoint(address), Relay::new(config, secret));
     }
 
-    pub(super) fn stop_relay(&mut self, address: &str) {
+    pub(in crate::amt) fn stop_relay(&mut self, address: &str) {
         self.relays.remove(&endpoint(address));
     }
 
     /// Whom a relay sends the data to.
-    pub(super) fn subscribers(&self, address: &str) -> Vec<SocketAddr> {
+    pub(in crate::amt) fn subscribers(&self, address: &str) -> Vec<SocketAddr> {
         let relay = self.relays.get(&endpoint(address));
         relay.iter().flat_map(|relay| relay.subscribers(ip(SOURCE), ip(GROUP))).collect()
     }
 
-    pub(super) fn run_for(&mut self, duration: Duration) {
+    pub(in crate::amt) fn run_for(&mut self, duration: Duration) {
         let until = self.now + duration;
         self.run_until(until, |_| false);
     }
 
     /// Runs until `done` says so, or until then; whether it did.
-    pub(super) fn run_until(&mut self, until: Instant, done: impl Fn(&Self) -> bool) -> bool {
+    pub(in crate::amt) fn run_until(&mut self, until: Instant, done: impl Fn(&Self) -> bool) -> bool {
         loop {
             self.collect();
             if done(self) {
@@ -153,18 +153,18 @@ impl Network {
     }
 
     /// Puts a datagram on the wire as anybody could.
-    pub(super) fn inject(&mut self, from: SocketAddr, to: SocketAddr, payload: Vec<u8>) {
+    pub(in crate::amt) fn inject(&mut self, from: SocketAddr, to: SocketAddr, payload: Vec<u8>) {
         self.flights += 1;
         self.in_flight.insert((self.now, self.flights), Flight { from, to, payload });
     }
 
-    pub(super) fn stop(&mut self) {
+    pub(in crate::amt) fn stop(&mut self) {
         let now = self.now;
         self.gateway.stop(now);
     }
 
     /// Numbers of the packets that should have come between the first and the last that did.
-    pub(super) fn missing(&self) -> usize {
+    pub(in crate::amt) fn missing(&self) -> usize {
         let numbers: std::collections::BTreeSet<u32> = self.received.iter().map(|(number, _)| *number).collect();
         match (numbers.first(), numbers.last()) {
             (Some(first), Some(last)) => (last - first + 1) as usize - numbers.len(),

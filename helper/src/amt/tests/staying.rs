@@ -1,0 +1,163 @@
+//! Data flows on, whatever happens to the relay and the path.
+
+use super::*;
+
+#[test]
+fn refreshes_come_well_before_the_relay_wants_them() {
+    // Its interval in seconds, and ours in milliseconds: four fifths, at least a second, at most 30.
+    for (interval, every) in [(1, 1000), (10, 8000), (20, 16_000), (125, 30_000), (3000, 30_000)] {
+        let relay = relay::Config { query_interval: SECOND * interval, ..relay_config(RELAY) };
+        let mut network = Network::new(4, config(None), relay);
+        network.run_for(SECOND * 100);
+        let times: Vec<_> = network
+            .sent
+            .iter()
+            .filter(|(_, transmit)| matches!(Message::decode(&transmit.payload), Ok(Message::Request { .. })))
+            .map(|(at, _)| *at)
+            .collect();
+        for pair in times.windows(2) {
+            // 20 ms until the Query was there.
+            assert_eq!(pair[1] - pair[0], ms(every + 20), "interval {interval} s");
+        }
+    }
+}
+
+#[test]
+fn an_hour_of_refreshes_loses_nothing() {
+    // As the C relay in wide use has it: asks every 20 s, forgets after 60.
+    let relay = relay::Config {
+        query_interval: SECOND * 20,
+        robustness: 2,
+        response_interval: SECOND * 20,
+        ..relay_config(RELAY)
+    };
+    let mut network = Network::new(7, config(Some(SOURCE)), relay);
+    network.data_every = Some(ms(100));
+    network.run_for(HOUR);
+    assert_eq!(network.missing(), 0);
+    assert!(network.received.len() > 35_990);
+    // Every 16 s, well before the 20 s, and each time with a new nonce.
+    let nonces = request_nonces(&network);
+    assert_eq!(nonces.len(), 225);
+    assert_eq!(nonces.iter().collect::<BTreeSet<_>>().len(), nonces.len());
+    assert_eq!(count(&network, "discovery"), 1);
+    assert!(network.discarded.is_empty());
+}
+
+#[test]
+fn refreshes_that_are_lost_lose_no_data() {
+    for seed in 0..5 {
+        let mut network = joined(seed);
+        network.data_every = Some(ms(100));
+        network.conditions.control_loss = 0.2;
+        network.run_for(HOUR);
+        assert_eq!(network.missing(), 0, "seed {seed}");
+    }
+}
+
+#[test]
+fn a_relay_that_lost_its_memory_is_joined_again_within_seconds() {
+    for seed in 0..20 {
+        let mut network = joined(seed);
+        network.run_for(SECOND * 7);
+        network.start_relay(RELAY, relay_config(RELAY));
+        network.received.clear();
+        let restarted = network.now;
+        network.run_for(SECOND * 4);
+        let back = network.received.iter().find(|(_, at)| *at > restarted + ms(100)).unwrap().1;
+        assert!(back - restarted < ms(2200), "seed {seed}: {:?}", back - restarted);
+    }
+}
+
+#[test]
+fn a_relay_that_was_away_is_joined_again() {
+    for (away, patience) in [(1, 4), (5, 10), (60, 60), (600, 60)] {
+        for seed in 0..10 {
+            let mut network = joined(seed);
+            network.stop_relay(RELAY);
+            network.run_for(SECOND * away);
+            network.start_relay(RELAY, relay_config(RELAY));
+            network.received.clear();
+            let back = network.now;
+            join(&mut network);
+            let took = network.received[0].1 - back;
+            assert!(took <= SECOND * patience, "seed {seed}, away for {away} s: {took:?}");
+        }
+    }
+}
+
+#[test]
+fn a_group_without_traffic_is_asked_for_less_and_less_often() {
+    let mut network = network(13);
+    network.data_every = None;
+    network.run_for(SECOND * 300);
+    let requests: Vec<u64> = network
+        .sent
+        .iter()
+        .filter(|(_, transmit)| matches!(Message::decode(&transmit.payload), Ok(Message::Request { .. })))
+        .map(|(at, _)| (*at - network.start).as_secs())
+        .collect();
+    assert_eq!(requests, [0, 2, 6, 14, 30, 60, 90, 120, 150, 180, 210, 240, 270]);
+}
+
+#[test]
+fn a_new_address_behind_nat_moves_the_tunnel() {
+    let mut network = joined(18);
+    network.run_for(SECOND * 5);
+    let moved = network.now;
+    network.gateway_at = endpoint("203.0.113.5:50000");
+    network.run_for(SECOND * 5);
+    assert_eq!(network.subscribers(RELAY), [endpoint("203.0.113.5:50000")]);
+    assert_eq!(count(&network, "teardown"), 2);
+    assert!(network.events.iter().any(|(_, event)| *event == Event::EndpointChanged { old: endpoint(GATEWAY) }));
+    let back = network.received.iter().find(|(_, at)| *at > moved + ms(20)).unwrap().1;
+    assert!(back - moved < ms(2200));
+    assert!(network.relay_discarded.is_empty());
+}
+
+#[test]
+fn a_new_relay_takes_over_and_the_old_one_is_told() {
+    const THIRD_RELAY: &str = "198.51.100.3:2268";
+    // Discovery leads to one relay; then that one falls silent, and discovery leads to another.
+    let mut network = Network::new(19, config(Some(SOURCE)), relay_config(OTHER_RELAY));
+    network.start_relay(OTHER_RELAY, relay_config(OTHER_RELAY));
+    join(&mut network);
+    network.run_for(SECOND * 5);
+    let mut old = network.relays.remove(&endpoint(OTHER_RELAY)).unwrap();
+    network.start_relay(RELAY, relay_config(THIRD_RELAY));
+    network.start_relay(THIRD_RELAY, relay_config(THIRD_RELAY));
+    network.run_for(SECOND * 30);
+    assert_eq!(network.subscribers(THIRD_RELAY), [endpoint(GATEWAY)]);
+    let teardowns: Vec<_> = network
+        .sent
+        .iter()
+        .filter(|(_, transmit)| matches!(Message::decode(&transmit.payload), Ok(Message::Teardown { .. })))
+        .collect();
+    assert_eq!(teardowns.len(), 2);
+    assert!(teardowns.iter().all(|(_, transmit)| transmit.to == endpoint(OTHER_RELAY)));
+    // It quotes the old one's own Query, and is believed wherever it comes from.
+    assert_eq!(old.subscribers(ip(SOURCE), ip(GROUP)).count(), 1);
+    old.handle_datagram(network.now, endpoint("203.0.113.99:1"), &teardowns[0].1.payload).unwrap();
+    assert_eq!(old.subscribers(ip(SOURCE), ip(GROUP)).count(), 0);
+}
+
+#[test]
+fn a_relay_that_fills_up_keeps_whom_it_has() {
+    let relay = relay::Config { max_endpoints: 1, ..relay_config(RELAY) };
+    let mut network = Network::new(21, config(Some(SOURCE)), relay);
+    network.run_for(SECOND * 120);
+    assert_eq!(network.missing(), 0);
+    assert!(!network.events.iter().any(|(_, event)| matches!(event, Event::RelayFull { .. })));
+}
+
+#[test]
+fn unreachable_news_start_one_cycle_a_second_at_most() {
+    let mut network = joined(22);
+    for _ in 0..1000 {
+        let now = network.now;
+        network.gateway.handle_unreachable(now);
+        network.run_for(ms(10));
+    }
+    assert!((9..=11).contains(&request_nonces(&network).len()), "{}", request_nonces(&network).len());
+    assert_eq!(network.missing(), 0);
+}
