@@ -138,11 +138,8 @@ pub fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<
     stream.write_all(format!("{request}\r\n").as_bytes())?;
     let mut bytes = Vec::new();
     let mut chunk = [0; 4096];
-    loop {
-        let head_is_whole = bytes.windows(4).any(|window| window == b"\r\n\r\n");
-        if head_is_whole && bytes.starts_with(b"HTTP/1.1 101") {
-            break;
-        }
+    // An upgraded connection, and one that a refused upgrade leaves open, has no end: the length says it.
+    while !is_whole(&String::from_utf8_lossy(&bytes)) {
         match stream.read(&mut chunk)? {
             0 => break,
             length => bytes.extend(&chunk[..length]),
@@ -152,4 +149,13 @@ pub fn get(address: SocketAddr, path: &str, headers: &[(&str, &str)]) -> Result<
     let Some((head, body)) = text.split_once("\r\n\r\n") else { bail!("no HTTP answer: {text}") };
     let status = head.split_whitespace().nth(1).and_then(|code| code.parse().ok()).context("no status code")?;
     Ok(Answer { status, head: head.to_owned(), body: body.to_owned() })
+}
+
+fn is_whole(answer: &str) -> bool {
+    let Some((head, body)) = answer.split_once("\r\n\r\n") else { return false };
+    let length = |line: &str| {
+        let (name, value) = line.split_once(": ")?;
+        name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse::<usize>().ok())?
+    };
+    head.starts_with("HTTP/1.1 101") || head.lines().find_map(length).is_some_and(|length| body.len() >= length)
 }

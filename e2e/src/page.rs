@@ -95,14 +95,21 @@ impl Browser {
     /// # Errors
     /// As [`Browser::phase`].
     pub async fn status_where(&self, what: &str, wanted: impl Fn(&StatusLine) -> bool) -> Result<StatusLine> {
-        until(&format!("the page says: {what}"), async || {
+        let result = until(&format!("the page says: {what}"), async || {
             let line = self.status_line().await?;
             if !wanted(&line) {
                 bail!("it says: {line:?}");
             }
             Ok(Some(line))
         })
-        .await
+        .await;
+        match result {
+            Ok(line) => Ok(line),
+            Err(error) => {
+                let (console, figures) = (self.console().await?, self.figures().await?);
+                Err(error.context(format!("console: {console:#?}\nfigures: {figures:?}")))
+            }
+        }
     }
 
     /// The video element's counters.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
-/// A started program whose output goes to a file. Killed on drop; shown on drop where the test panics.
+/// A started program whose output goes to a file. Killed on drop.
 pub struct Process {
     child: Child,
     name: String,
@@ -85,11 +85,5 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        if std::thread::panicking() {
-            let log = self.log();
-            let from = log.len().saturating_sub(6000);
-            let from = (from..log.len()).find(|&at| log.is_char_boundary(at)).unwrap_or(0);
-            eprintln!("---- the end of what {} printed ----\n{}", self.name, &log[from..]);
-        }
     }
 }

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use std::env;
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -9,6 +10,17 @@ use tempfile::TempDir;
 /// A temporary directory; removed at the end, kept and named where the test panics.
 pub struct Stage {
     dir: Option<TempDir>,
+}
+
+/// Runs a test on a stage of its own.
+///
+/// # Panics
+/// Where it fails, with what every process of it printed.
+pub async fn on_stage(test: impl AsyncFnOnce(&Stage) -> Result<()>) {
+    let stage = Stage::new().expect("a temporary directory");
+    if let Err(error) = test(&stage).await {
+        panic!("{error:#}");
+    }
 }
 
 impl Stage {
@@ -30,11 +42,19 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        if std::thread::panicking()
-            && let Some(dir) = self.dir.take()
-        {
-            eprintln!("---- what this test wrote is kept in {}", dir.keep().display());
+        if !std::thread::panicking() {
+            return;
         }
+        let Some(dir) = self.dir.take().map(TempDir::keep) else { return };
+        for log in fs::read_dir(&dir).into_iter().flatten().flatten().map(|entry| entry.path()) {
+            if log.extension().is_some_and(|extension| extension == "log") {
+                let text = String::from_utf8_lossy(&fs::read(&log).unwrap_or_default()).into_owned();
+                let lines: Vec<_> = text.lines().collect();
+                let end = &lines[lines.len().saturating_sub(60)..];
+                eprintln!("---- the end of {} ----\n{}", log.display(), end.join("\n"));
+            }
+        }
+        eprintln!("---- what this test wrote is kept in {} ----", dir.display());
     }
 }
 

@@ -8,51 +8,54 @@ use std::time::Duration;
 const URL: &str = "amt://10.91.1.1@232.5.5.5:5000?relay=10.91.2.1";
 
 #[tokio::test]
-async fn multicast_of_another_host_comes_through_our_relay_whole_and_the_tunnel_is_torn_down() -> Result<()> {
-    if let Some(reason) = namespace::unavailable() {
-        println!("SKIPPED: {reason}");
-        return Ok(());
-    }
-    let stage = Stage::new()?;
-    let (sender, relay, gateway) = (Namespace::new("sender")?, Namespace::new("relay")?, Namespace::new("gateway")?);
-    sender.wire("out", "10.91.1.1/24", &relay, "native", "10.91.1.2/24")?;
-    relay.wire("unicast", "10.91.2.1/24", &gateway, "in", "10.91.2.2/24")?;
-    sender.run("ip", &["route", "add", "232.0.0.0/8", "dev", "out"])?;
-    let helper = stage::helper_binary()?;
+async fn multicast_of_another_host_comes_through_our_relay_whole_and_the_tunnel_is_torn_down() {
+    on_stage(async |stage| {
+        if let Some(reason) = namespace::unavailable() {
+            println!("SKIPPED: {reason}");
+            return Ok(());
+        }
+        let (sender, relay, gateway) =
+            (Namespace::new("sender")?, Namespace::new("relay")?, Namespace::new("gateway")?);
+        sender.wire("out", "10.91.1.1/24", &relay, "native", "10.91.1.2/24")?;
+        relay.wire("unicast", "10.91.2.1/24", &gateway, "in", "10.91.2.2/24")?;
+        sender.run("ip", &["route", "add", "232.0.0.0/8", "dev", "out"])?;
+        let helper = stage::helper_binary()?;
 
-    let mut command = sender.program("ffmpeg");
-    command.args(["-nostdin", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i"]).arg(stage::clip());
-    command.args(["-c", "copy", "-f", "mpegts", "udp://232.5.5.5:5000?pkt_size=1316&ttl=4&localaddr=10.91.1.1"]);
-    let mut ffmpeg = Process::start("ffmpeg", &mut command, stage.dir())?;
+        let mut command = sender.program("ffmpeg");
+        command.args(["-nostdin", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i"]).arg(stage::clip());
+        command.args(["-c", "copy", "-f", "mpegts", "udp://232.5.5.5:5000?pkt_size=1316&ttl=4&localaddr=10.91.1.1"]);
+        let mut ffmpeg = Process::start("ffmpeg", &mut command, stage.dir())?;
 
-    let mut command = relay.program(&helper);
-    command.args(["demo", "--relay-only", "--relay-address", "10.91.2.1", "--upstream-interface", "native"]);
-    let mut relaying = Process::start("relay", &mut command, stage.dir())?;
+        let mut command = relay.program(&helper);
+        command.args(["demo", "--relay-only", "--relay-address", "10.91.2.1", "--upstream-interface", "native"]);
+        let mut relaying = Process::start("relay", &mut command, stage.dir())?;
 
-    let output = stage.dir().join("received.ts");
-    let mut command = gateway.program(&helper);
-    command.args(["receive", URL, "--transport", "udp", "--duration", "10", "--output"]).arg(&output);
-    let mut receiving = Process::start("gateway", &mut command, stage.dir())?;
-    let status = receiving.wait(Duration::from_secs(90))?;
-    assert!(status.success(), "data came, so the exit status says so; {status}:\n{}", receiving.log());
-    ffmpeg.check_running()?;
-    relaying.check_running()?;
+        let output = stage.dir().join("received.ts");
+        let mut command = gateway.program(&helper);
+        command.args(["receive", URL, "--transport", "udp", "--duration", "10", "--output"]).arg(&output);
+        let mut receiving = Process::start("gateway", &mut command, stage.dir())?;
+        let status = receiving.wait(Duration::from_secs(90))?;
+        assert!(status.success(), "data came, so the exit status says so; {status}:\n{}", receiving.log());
+        ffmpeg.check_running()?;
+        relaying.check_running()?;
 
-    let received = std::fs::read(&output).context("nothing was written")?;
-    let packets = received.len() / 188;
-    assert_eq!(received.len() % 188, 0);
-    assert!(packets > 1000, "{packets} packets in ten seconds of television");
-    let lost = continuity_losses(&received);
-    assert_eq!(lost, 0, "of {packets} packets; the gateway said:\n{}", receiving.log());
+        let received = std::fs::read(&output).context("nothing was written")?;
+        let packets = received.len() / 188;
+        assert_eq!(received.len() % 188, 0);
+        assert!(packets > 1000, "{packets} packets in ten seconds of television");
+        let lost = continuity_losses(&received);
+        assert_eq!(lost, 0, "of {packets} packets; the gateway said:\n{}", receiving.log());
 
-    // Long before the relay would forget a gateway that only fell silent.
-    within(Duration::from_secs(10), "the relay is told that the gateway leaves", async || {
-        let left = |line: &str| line.contains("gateway 10.91.2.2") && line.contains("left");
-        Ok(relaying.log().lines().any(left).then_some(()))
+        // Long before the relay would forget a gateway that only fell silent.
+        within(Duration::from_secs(10), "the relay is told that the gateway leaves", async || {
+            let left = |line: &str| line.contains("gateway 10.91.2.2") && line.contains("left");
+            Ok(relaying.log().lines().any(left).then_some(()))
+        })
+        .await?;
+        println!("{packets} packets, none lost; the gateway's summary:\n{}", receiving.log());
+        Ok(())
     })
-    .await?;
-    println!("{packets} packets, none lost; the gateway's summary:\n{}", receiving.log());
-    Ok(())
+    .await;
 }
 
 /// Packets whose continuity counter does not follow (ISO/IEC 13818-1, 2.4.3.3), by a reading of our own.

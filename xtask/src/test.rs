@@ -31,5 +31,6 @@ fn checks(steps: &mut Steps) -> Result<()> {
     steps.tests("tests, wasm in Chromium", in_browser.current_dir(exec::root().join("web-app")))?;
     demo::build(steps)?;
     // One at a time: each has a browser, a helper and a relay of its own.
-    steps.tests("tests, end to end", &mut exec::line("cargo test --locked -p amt-e2e -- --test-threads=1 --nocapture"))
+    let mut end_to_end = exec::line("cargo test --locked -p amt-e2e -- --test-threads=1 --nocapture");
+    steps.tests("tests, end to end", end_to_end.env("RUST_LIB_BACKTRACE", "0"))
 }
