@@ -1,7 +1,8 @@
 //! Three hosts: a sender of native multicast, a relay, and a gateway that has nothing but unicast.
 
-use amt_e2e::{Namespace, Process, Stage, namespace, stage, within};
-use anyhow::{Context, Result};
+use amt_e2e::stage::on_stage;
+use amt_e2e::{Namespace, Process, namespace, stage, within};
+use anyhow::Context;
 use std::time::Duration;
 
 /// The sender's channel.
