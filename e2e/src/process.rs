@@ -59,7 +59,7 @@ impl Process {
     /// Where it does not end within 20 seconds.
     pub fn terminate(&mut self) -> Result<ExitStatus> {
         // The standard library sends no signal but SIGKILL; every shell does.
-        Command::new("sh").args(["-c", &format!("kill -TERM {}", self.id())]).status()?;
+        Command::new("sh").args(["-c", &format!("kill -TERM {} 2>/dev/null", self.id())]).status()?;
         self.wait(Duration::from_secs(20))
     }
 
