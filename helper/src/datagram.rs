@@ -8,6 +8,8 @@ use crate::ipv4;
 use crate::reader::{Reader, Truncated};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
+pub use crate::ipv4::Malformed as Ipv4Malformed;
+
 const IPV6_FRAGMENT: u8 = 44;
 const UDP_HEADER_LEN: usize = 8;
 

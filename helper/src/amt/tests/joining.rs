@@ -20,11 +20,11 @@ fn a_join_is_one_message_after_another() {
 #[test]
 fn what_is_reported_fits_the_membership() {
     let packets = |network: &Network| -> Vec<Vec<u8>> {
-        let packet = |payload: &[u8]| match Message::decode(payload) {
-            Ok(Message::MembershipUpdate { packet, .. }) => Some(packet.to_vec()),
+        let updates = picked(network, |message| match message {
+            Message::MembershipUpdate { packet, .. } => Some(packet.to_vec()),
             _ => None,
-        };
-        network.sent.iter().filter_map(|(_, transmit)| packet(&transmit.payload)).collect()
+        });
+        updates.into_iter().map(|(_, packet)| packet).collect()
     };
     for source in [Some(SOURCE), None] {
         let membership = config(source).membership;
@@ -57,7 +57,7 @@ fn the_tunnel_may_run_over_ipv6() {
 fn an_ipv4_relay_seen_through_a_dual_stack_socket_is_still_itself() {
     let mut network = network(6);
     network.run_for(Duration::ZERO);
-    let Ok(Message::RelayDiscovery { nonce }) = Message::decode(&network.sent[0].1.payload) else { panic!() };
+    let nonce = discoveries(&network)[0].1;
     let advertisement = Message::RelayAdvertisement { nonce, relay: endpoint(RELAY).ip() }.encode();
     let mapped = endpoint("[::ffff:198.51.100.1]:2268");
     assert_eq!(network.gateway.handle_datagram(network.now, mapped, &advertisement), Ok(None));
@@ -164,8 +164,11 @@ fn without_a_query_the_relay_is_sought_again() {
     network.run_for(SECOND * 60);
     let kinds = kinds(&network);
     assert_eq!(kinds[..6], ["discovery", "request", "request", "request", "request", "discovery"]);
-    let nonces = request_nonces(&network);
-    assert!(nonces[..4].iter().all(|nonce| *nonce == nonces[0]) && nonces[4] != nonces[0]);
+    // The same nonce as long as it is the same question, then a new one.
+    let requests = requests(&network);
+    assert!(requests[..4].iter().all(|(_, nonce)| *nonce == requests[0].1) && requests[4].1 != requests[0].1);
+    let discoveries = discoveries(&network);
+    assert_ne!(discoveries[0].1, discoveries[1].1);
     // As soon as somebody is there, it goes on.
     network.start_relay(OTHER_RELAY, relay_config(OTHER_RELAY));
     join(&mut network);

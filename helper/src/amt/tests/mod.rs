@@ -13,7 +13,7 @@ use crate::datagram;
 use network::*;
 use std::collections::BTreeSet;
 use std::net::SocketAddrV4;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -48,10 +48,24 @@ fn count(network: &Network, kind: &str) -> usize {
     kinds(network).iter().filter(|sent| **sent == kind).count()
 }
 
-fn request_nonces(network: &Network) -> Vec<u32> {
-    let nonce = |payload: &[u8]| match Message::decode(payload) {
-        Ok(Message::Request { nonce, .. }) => Some(nonce),
+/// Of what was sent, whatever `pick` picks out of a message.
+fn picked<T>(network: &Network, pick: impl Fn(Message<'_>) -> Option<T>) -> Vec<(Instant, T)> {
+    let read = |payload: &[u8]| pick(Message::decode(payload).unwrap());
+    network.sent.iter().filter_map(|(at, transmit)| Some((*at, read(&transmit.payload)?))).collect()
+}
+
+/// Nonces of the Requests, with their times.
+fn requests(network: &Network) -> Vec<(Instant, u32)> {
+    picked(network, |message| match message {
+        Message::Request { nonce, .. } => Some(nonce),
         _ => None,
-    };
-    network.sent.iter().filter_map(|(_, transmit)| nonce(&transmit.payload)).collect()
+    })
+}
+
+/// Nonces of the Relay Discoveries, with their times.
+fn discoveries(network: &Network) -> Vec<(Instant, u32)> {
+    picked(network, |message| match message {
+        Message::RelayDiscovery { nonce } => Some(nonce),
+        _ => None,
+    })
 }

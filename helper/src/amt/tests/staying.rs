@@ -9,15 +9,9 @@ fn refreshes_come_well_before_the_relay_wants_them() {
         let relay = relay::Config { query_interval: SECOND * interval, ..relay_config(RELAY) };
         let mut network = Network::new(4, config(None), relay);
         network.run_for(SECOND * 100);
-        let times: Vec<_> = network
-            .sent
-            .iter()
-            .filter(|(_, transmit)| matches!(Message::decode(&transmit.payload), Ok(Message::Request { .. })))
-            .map(|(at, _)| *at)
-            .collect();
-        for pair in times.windows(2) {
+        for pair in requests(&network).windows(2) {
             // 20 ms until the Query was there.
-            assert_eq!(pair[1] - pair[0], ms(every + 20), "interval {interval} s");
+            assert_eq!(pair[1].0 - pair[0].0, ms(every + 20), "interval {interval} s");
         }
     }
 }
@@ -37,9 +31,9 @@ fn an_hour_of_refreshes_loses_nothing() {
     assert_eq!(network.missing(), 0);
     assert!(network.received.len() > 35_990);
     // Every 16 s, well before the 20 s, and each time with a new nonce.
-    let nonces = request_nonces(&network);
-    assert_eq!(nonces.len(), 225);
-    assert_eq!(nonces.iter().collect::<BTreeSet<_>>().len(), nonces.len());
+    let requests = requests(&network);
+    assert_eq!(requests.len(), 225);
+    assert_eq!(requests.iter().map(|(_, nonce)| nonce).collect::<BTreeSet<_>>().len(), requests.len());
     assert_eq!(count(&network, "discovery"), 1);
     assert!(network.discarded.is_empty());
 }
@@ -91,12 +85,7 @@ fn a_group_without_traffic_is_asked_for_less_and_less_often() {
     let mut network = network(13);
     network.data_every = None;
     network.run_for(SECOND * 300);
-    let requests: Vec<u64> = network
-        .sent
-        .iter()
-        .filter(|(_, transmit)| matches!(Message::decode(&transmit.payload), Ok(Message::Request { .. })))
-        .map(|(at, _)| (*at - network.start).as_secs())
-        .collect();
+    let requests: Vec<u64> = requests(&network).iter().map(|(at, _)| (*at - network.start).as_secs()).collect();
     assert_eq!(requests, [0, 2, 6, 14, 30, 60, 90, 120, 150, 180, 210, 240, 270]);
 }
 
@@ -158,6 +147,6 @@ fn unreachable_news_start_one_cycle_a_second_at_most() {
         network.gateway.handle_unreachable(now);
         network.run_for(ms(10));
     }
-    assert!((9..=11).contains(&request_nonces(&network).len()), "{}", request_nonces(&network).len());
+    assert!((9..=11).contains(&requests(&network).len()), "{}", requests(&network).len());
     assert_eq!(network.missing(), 0);
 }
