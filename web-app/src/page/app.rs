@@ -1,6 +1,6 @@
 //! Ties the document, the worker and the player together.
 
-use super::controls::{Actions, Controls, label};
+use super::controls::{Actions, Controls};
 use super::document::{Elements, set_data, set_text};
 use super::status::{self, Facts, Helper, Picture, Playing, Program};
 use super::thread::Thread;
@@ -57,8 +57,15 @@ pub(super) struct App {
 
 /// Takes hold of the document, starts the worker, and plays what the page's address or the helper says.
 pub fn start() {
-    console_error_panic_hook::set_once();
     let Some(elements) = Elements::find() else { return };
+    let told = elements.clone();
+    std::panic::set_hook(Box::new(move |panic| {
+        console_error_panic_hook::hook(panic);
+        set_data(&told.status, "phase", "failed");
+        set_text(&told.sentence, "This page broke down.");
+        told.set_advice("Reload it to go on.");
+        set_text(&told.now, "");
+    }));
     let player = Player::new(&elements.video);
     let shared = Rc::new_cyclic(|itself| {
         RefCell::new(App {
@@ -166,9 +173,11 @@ impl App {
                 shared.borrow_mut().worker_broke();
             }
         };
-        // The document is written by every build, so its date tells builds apart.
-        let version = js_sys::Date::parse(&self.elements.document.last_modified()).to_string();
-        match Thread::start(&version, heard, broke) {
+        // The document is written by every build, so its date tells builds apart. The page's own query goes along:
+        // it may hold the helper's token.
+        let version = js_sys::Date::parse(&self.elements.document.last_modified());
+        let search = self.elements.window.location().search().unwrap_or_default();
+        match Thread::start(&format!("?v={version}&{}", search.trim_start_matches('?')), heard, broke) {
             Ok(worker) => self.worker = Some(worker),
             Err(_) => self.worker_broke(),
         }
@@ -276,6 +285,7 @@ impl App {
         match address.parse::<AmtUrl>() {
             Ok(_) => {
                 let _ = self.elements.url.blur();
+                self.set_hash(&address);
                 self.play(&address);
             }
             Err(error) => {
@@ -290,7 +300,6 @@ impl App {
         self.elements.url.set_value(address);
         self.show_address_error(None);
         self.tuned = Some(address.to_owned());
-        self.set_hash(address);
         let list = recent::with(recent::parse(&store::get("recent").unwrap_or_default()), address);
         store::set("recent", &recent::print(&list));
         self.show_recent();
@@ -458,7 +467,6 @@ impl App {
         elements.unmute.set_hidden(!asks);
         set_text(&elements.unmute_label, if blocked { "Start the picture" } else { "Turn sound on" });
         elements.stop.set_disabled(self.tuned.is_none());
-        label(&elements.stop, "Stop", "k");
         let title = self.tuned.as_ref().map_or_else(|| TITLE.to_owned(), |address| format!("{address} – {TITLE}"));
         if elements.document.title() != title {
             elements.document.set_title(&title);

@@ -13,14 +13,14 @@ pub(super) struct Thread {
 }
 
 impl Thread {
-    /// Starts one. `version` keeps an older build's script out of the cache. `heard` gets each message as its
+    /// Starts one. The query keeps an older build's script out of the cache. `heard` gets each message as its
     /// events and their buffers, `broke` is called when the worker can no longer be trusted.
     pub(super) fn start(
-        version: &str,
+        query: &str,
         mut heard: impl FnMut(Vec<FromWorker>, Vec<ArrayBuffer>) + 'static,
         mut broke: impl FnMut() + 'static,
     ) -> Result<Self, JsValue> {
-        let worker = Worker::new(&format!("worker.js?v={version}"))?;
+        let worker = Worker::new(&format!("worker.js{query}"))?;
         let message = Listener::typed(&worker, "message", move |event: MessageEvent| {
             let parts = Array::from(&event.data());
             let text = parts.get(0).as_string().unwrap_or_default();

@@ -96,8 +96,7 @@ impl Lineup {
     pub fn choose(&self, playing: Tracks, now: f64) -> Option<Tracks> {
         let there = Tracks::of(|track| self.is_there(track, playing, now));
         if there.is_empty() {
-            // Nothing flows: a picture that stands is better than none.
-            return (!playing.is_empty()).then_some(playing);
+            return None;
         }
         let missing = |track: Track| {
             let known = &self.tracks[track as usize];
@@ -121,9 +120,11 @@ impl Lineup {
         let known = &self.tracks[track as usize];
         let Some(last) = known.last_media.filter(|_| known.playable) else { return false };
         if playing.has(track) {
-            // After a silence of both, one of them comes back first: the other is given its time from then.
+            // It is missed only while the other one flows; after a silence of both it is given its time from then.
             let other = &self.tracks[1 - track as usize];
-            return now - other.flowing_since.map_or(last, |since| last.max(since)) < STARVED_SECONDS;
+            let other_flows = other.last_media.is_some_and(|last| now - last < FLOW_SECONDS);
+            let since = other.flowing_since.map_or(last, |since| last.max(since));
+            return !(other_flows && now - since >= STARVED_SECONDS);
         }
         let probation = (PROBATION_SECONDS * f64::from(known.left_behind)).min(PROBATION_MAX_SECONDS);
         now - last < FLOW_SECONDS && known.flowing_since.is_some_and(|since| now - since >= probation)
@@ -236,7 +237,11 @@ mod tests {
             lineup.init(track, true);
             lineup.media(track, 1.0);
         }
-        assert_eq!(lineup.choose(BOTH, 60.0), Some(BOTH));
+        lineup.media(Track::Video, 1.4);
+        for tenth in 10..200 {
+            let now = f64::from(tenth) / 10.0;
+            assert_eq!(lineup.choose(BOTH, now), Some(BOTH), "at {now}");
+        }
         assert_eq!(lineup.choose(NONE, 60.0), None);
     }
 }

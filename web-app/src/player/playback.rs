@@ -229,7 +229,13 @@ impl State {
         let result = match told {
             Told::Open => session.open(),
             Told::Done(track) => session.pump(track),
-            Told::Broken(reason) => Err(reason),
+            Told::Refused(track) => {
+                // One that is refused again and again must not keep the other from playing.
+                if !self.troubles.is_empty() {
+                    self.lineup.left_behind(track);
+                }
+                Err(format!("the browser refused what the {track} buffer was given"))
+            }
         };
         match result {
             Err(reason) => self.recover(reason),

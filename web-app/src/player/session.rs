@@ -23,8 +23,8 @@ pub(super) enum Told {
     Open,
     /// A source buffer has finished what it was given.
     Done(Track),
-    /// The session cannot go on, for this reason.
-    Broken(String),
+    /// The source buffer of this track refused what it was given, which ends the MediaSource.
+    Refused(Track),
 }
 
 /// An initialisation segment with its type.
@@ -109,7 +109,7 @@ impl Session {
             let (done, failed) = (self.tell.clone(), self.tell.clone());
             this.listeners = vec![
                 Listener::new(&buffer, "updateend", move |_| done(Told::Done(track))),
-                Listener::new(&buffer, "error", move |_| failed(Told::Broken(format!("{track} append refused")))),
+                Listener::new(&buffer, "error", move |_| failed(Told::Refused(track))),
             ];
             this.buffer = Some(buffer);
         }

@@ -57,7 +57,7 @@ pub fn start() {
     let scheme = if location.protocol() == "https:" { "wss" } else { "ws" };
     let worker = Rc::new(RefCell::new(Worker {
         post: Post::new(scope.clone()),
-        address: format!("{scheme}://{}{WEBSOCKET_PATH}", location.host()),
+        address: format!("{scheme}://{}{WEBSOCKET_PATH}{}", location.host(), token(&location.search())),
         url: None,
         feed: Feed::default(),
         connection: None,
@@ -83,6 +83,12 @@ pub fn start() {
         worker.post.flush();
     }
     connect(&worker);
+}
+
+/// A helper that can be reached from other machines wants the token that the page was opened with.
+fn token(search: &str) -> String {
+    let token = search.trim_start_matches('?').split('&').find(|parameter| parameter.starts_with("token="));
+    token.map(|token| format!("?{token}")).unwrap_or_default()
 }
 
 fn connect(shared: &Shared) {
