@@ -206,7 +206,8 @@ fn in_step(bytes: &[u8], at: usize, stride: usize, at_end: bool) -> bool {
     at + PACKET_LEN <= bytes.len() && sync(at) && sync(at + stride) && sync(at + 2 * stride)
 }
 
-#[cfg(test)]
+// proptest is there on the host only.
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

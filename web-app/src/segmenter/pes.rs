@@ -162,7 +162,8 @@ fn parse(bytes: &[u8]) -> Parsed {
     Parsed::Header { header, length, left: (declared != 0).then(|| declared + 6 - length) }
 }
 
-#[cfg(test)]
+// proptest is there on the host only.
+#[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
     use super::*;
     use amt_shared::clock::write_pes_timestamp;
