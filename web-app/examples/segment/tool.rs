@@ -30,7 +30,7 @@ struct Arguments {
     wait_for_random_access: bool,
 }
 
-fn main() -> ExitCode {
+pub(crate) fn main() -> ExitCode {
     match run(&Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         // Whoever reads the lines has had enough: no reason to complain.

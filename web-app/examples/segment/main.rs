@@ -1,0 +1,14 @@
+//! `cargo run --release -p amt-web-app --example segment -- INPUT.ts [--chunk BYTES] [--output-dir DIR]`
+//!
+//! It runs on the host; `wasm-pack test` builds examples too, for browsers, where it does nothing.
+
+#[cfg(not(target_arch = "wasm32"))]
+mod tool;
+
+#[cfg(not(target_arch = "wasm32"))]
+fn main() -> std::process::ExitCode {
+    tool::main()
+}
+
+#[cfg(target_arch = "wasm32")]
+fn main() {}
