@@ -125,10 +125,7 @@ pub(super) struct AccessUnits {
 impl AccessUnits {
     /// A PES packet begins with the next bytes.
     pub(super) fn begin(&mut self, start: PesStart, short: bool) {
-        // A packet short of its length, where lengths are right otherwise: sixteen packets lost, or a multiple.
-        if short && self.trust.holds(End::Declared) {
-            self.lost();
-        }
+        self.missing_if(short);
         if self.marks.len() == MARKS_MAX {
             self.marks.remove(0);
         }
@@ -178,8 +175,16 @@ impl AccessUnits {
     }
 
     /// Gives out what is there, as no more follows.
-    pub(super) fn finish(&mut self, sink: &mut impl UnitSink) {
+    pub(super) fn finish(&mut self, short: bool, sink: &mut impl UnitSink) {
+        self.missing_if(short);
         self.flush(true, sink);
+    }
+
+    /// A PES packet short of its length, where lengths are right otherwise: sixteen packets lost, or a multiple.
+    fn missing_if(&mut self, short: bool) {
+        if short && self.trust.holds(End::Declared) {
+            self.lost();
+        }
     }
 
     /// Compares what was taken for a PES packet's end with what came next.
@@ -202,7 +207,7 @@ impl AccessUnits {
 
     fn scan_buffer(&mut self, sink: &mut impl UnitSink) {
         loop {
-            if self.undecided && self.open_len() >= SliceHeader::ENOUGH + 1 {
+            if self.undecided && self.open_len() > SliceHeader::ENOUGH {
                 self.decide(sink);
             }
             let Some(code) = find_start_code(&self.buffer, self.scan) else {
@@ -339,7 +344,8 @@ impl AccessUnits {
     /// Gives out all that is there, unless half of a frame is missing that may follow.
     fn flush(&mut self, at_end: bool, sink: &mut impl UnitSink) {
         self.close(self.buffer.len(), sink);
-        if self.first.is_none() && !at_end || self.awaits_second_field() && !at_end {
+        let whole = self.first.is_some() && !self.awaits_second_field();
+        if !whole && !at_end {
             return;
         }
         self.emit(self.nals.len(), sink);

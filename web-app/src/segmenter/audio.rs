@@ -63,6 +63,21 @@ pub(super) struct AudioFrames {
 #[derive(Clone, Copy, Debug)]
 struct Hole {
     bytes: usize,
+    /// Length of the frame that it begins in, where its header came.
+    first: Option<usize>,
+}
+
+impl Hole {
+    /// How many frames of `mean` bytes (times 16) it holds: what begins and ends with whole frames.
+    fn frames(self, mean: usize) -> usize {
+        let by_mean = |bytes: usize| (bytes * 16 + mean / 2).checked_div(mean).unwrap_or(0);
+        let frames = match self.first {
+            Some(first) if self.bytes <= first => 1,
+            Some(first) => 1 + by_mean(self.bytes - first).max(1),
+            None => by_mean(self.bytes),
+        };
+        frames.min(MISSING_MAX)
+    }
 }
 
 impl AudioFrames {
@@ -76,8 +91,9 @@ impl AudioFrames {
         if !self.buffer.is_empty() && self.config.is_some() {
             give(FromAudio::Fault(FaultReason::DamagedAudio));
         }
-        let before = self.hole.map_or(0, |hole| hole.bytes);
-        self.hole = Some(Hole { bytes: before + self.buffer.len() + packets * PAYLOAD });
+        let first = self.buffer.first_chunk::<HEADER_MIN>().filter(|_| self.aligned).and_then(AdtsHeader::parse);
+        let hole = self.hole.get_or_insert(Hole { bytes: 0, first: first.map(|header| header.frame_len) });
+        hole.bytes += self.buffer.len() + packets * PAYLOAD;
         self.disturbed = true;
         self.aligned = false;
         self.mark = None;
@@ -128,7 +144,7 @@ impl AudioFrames {
         };
         if !proven {
             let next = rest[1..].iter().position(|byte| *byte == 0xFF).map_or(rest.len(), |skip| skip + 1);
-            let hole = self.hole.get_or_insert(Hole { bytes: 0 });
+            let hole = self.hole.get_or_insert(Hole { bytes: 0, first: None });
             hole.bytes += next;
             self.disturbed |= self.config.is_some();
             return Some(at + next);
@@ -145,16 +161,9 @@ impl AudioFrames {
         if pts.is_some() {
             self.mark = None;
         }
-        let missing = match self.hole.take() {
-            Some(hole) if self.mean_len > 0 => ((hole.bytes * 16 + self.mean_len / 2) / self.mean_len).min(MISSING_MAX),
-            _ => 0,
-        };
-        self.mean_len = if self.mean_len == 0 {
-            header.frame_len * 16
-        } else {
-            // A quarter of the difference, so that a few frames set it right.
-            (self.mean_len * 3 + header.frame_len * 16) / 4
-        };
+        let missing = self.hole.take().map_or(0, |hole| hole.frames(self.mean_len));
+        let length = header.frame_len * 16;
+        self.mean_len = if self.mean_len == 0 { length } else { (self.mean_len * 7 + length) / 8 };
         give(FromAudio::Frame(AudioFrame {
             config: header.config,
             pts,

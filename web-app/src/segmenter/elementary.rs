@@ -116,7 +116,8 @@ impl Carried for VideoTrack {
     }
 
     fn finish(&mut self, pid: u16, release: &mut Release) {
-        self.units.finish(&mut Units { pid, frames: &mut self.frames, release });
+        let short = self.pes.short();
+        self.units.finish(short, &mut Units { pid, frames: &mut self.frames, release });
     }
 
     fn chosen(release: &Release) -> Option<u16> {

@@ -53,7 +53,7 @@ impl PesStream {
     pub(super) fn push<'a>(&mut self, payload: &'a [u8], unit_start: bool) -> Piece<'a> {
         let mut piece = Piece::default();
         let payload = if unit_start {
-            piece.short = matches!(self.state, State::Body { left: Some(1..) });
+            piece.short = self.short();
             self.header.clear();
             self.state = State::Header;
             payload
@@ -78,6 +78,11 @@ impl PesStream {
             State::Body { left } => *left = None,
             State::Idle => {}
         }
+    }
+
+    /// Whether bytes are due yet that the PES packet has declared.
+    pub(super) const fn short(&self) -> bool {
+        matches!(self.state, State::Body { left: Some(1..) })
     }
 
     /// Whether a PES packet goes on whose end is not declared.

@@ -60,7 +60,12 @@ impl Timeline {
         let own = self.lanes[track as usize];
         let other = self.lanes[1 - track as usize];
         let offset = match (own.offset, expected) {
-            (Some(offset), Some(expected)) => next_offset(offset, other, source, expected),
+            (Some(offset), Some(expected)) => {
+                // When sound goes on is certain, when the next frame is due is a guess: a decoding time that
+                // comes too early for it has not run back.
+                let back = if track == Track::Video { source - own.last } else { source + offset - expected };
+                next_offset(offset, other, source, expected, back)
+            }
             (Some(offset), None) => offset,
             (None, _) => first_offset(other, source),
         };
@@ -79,17 +84,18 @@ fn first_offset(other: Lane, source: i64) -> i64 {
     }
 }
 
-fn next_offset(own: i64, other: Lane, source: i64, expected: i64) -> i64 {
+/// The offset for `source`, which lies `back` behind what came before it where that is negative.
+fn next_offset(own: i64, other: Lane, source: i64, expected: i64, back: i64) -> i64 {
     let step = |offset: i64| source + offset - expected;
-    let goes_on = |step: i64| (-JITTER..=HOLE).contains(&step);
+    let goes_on = back >= -JITTER && step(own) <= HOLE;
     // The other track's place in the stream, if this time belongs to it.
     let shared = other.offset.filter(|offset| (source - other.last).abs() <= SKEW && step(*offset) >= -JITTER * 3);
     match shared {
         // The other track is over a jump already, or on the right side of a false one.
-        Some(shared) if shared != own && !(goes_on(step(own)) && step(own).abs() <= step(shared).abs()) => shared,
+        Some(shared) if shared != own && !(goes_on && step(own).abs() <= step(shared).abs()) => shared,
         // A hole that the other track confirms: there the time went on.
-        Some(shared) if shared == own && step(own) >= -JITTER => own,
-        _ if goes_on(step(own)) => own,
+        Some(shared) if shared == own && back >= -JITTER => own,
+        _ if goes_on => own,
         _ => expected - source,
     }
 }

@@ -226,7 +226,8 @@ impl Times {
                 self.measure(delta);
             }
         }
-        self.chained = true;
+        // What was taken for one damaged unit may have been several.
+        self.chained = !unit.damaged;
         self.delay = pts - dts;
         if unit.slice.is_some_and(|slice| slice.idr) {
             self.idr_delay = Some(self.delay);

@@ -1,0 +1,311 @@
+//! Streams that are damaged: what is lost is what was touched, and nothing runs apart.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod segmenter_support;
+
+use amt_web_app::segmenter::{Options, Sample, Track};
+use proptest::prelude::*;
+use segmenter_support::*;
+
+/// How far apart sound and picture may be after a repair: half an AAC frame, in 90 kHz ticks.
+const HALF_FRAME: i64 = 961;
+
+fn crcs(samples: &[(Sample, u32)]) -> Vec<u32> {
+    samples.iter().map(|(_, crc)| *crc).collect()
+}
+
+/// How many of `all` are missing in `some`, which must hold nothing else.
+fn missing(all: &[u32], some: &[u32]) -> usize {
+    let mut rest = all.iter();
+    for crc in some {
+        assert!(rest.any(|other| other == crc), "a frame that is not the source's, or out of order");
+    }
+    all.len() - some.len()
+}
+
+#[test]
+fn one_lost_video_packet_costs_the_frames_it_touches_and_no_sound() {
+    let ts = fixture("clip");
+    let clean = run(&ts);
+    // Behind the first picture: without that one, the output begins with the next random access point. Before
+    // the last one: nothing shows that its end is missing.
+    for lost in of_pid(&packets(&ts), VIDEO).into_iter().filter(|index| (40..490).contains(index)) {
+        let run = run(&without(&ts, |index| index == lost));
+        run.check(1);
+        let frames = missing(&crcs(&clean.video), &crcs(&run.video));
+        // Where the frame before ends does not show when what follows is lost: that one may go too.
+        assert!((1..=2).contains(&frames), "packet {lost}: {frames} frames");
+        assert_eq!(crcs(&run.audio), crcs(&clean.audio), "packet {lost}");
+    }
+}
+
+#[test]
+fn one_lost_audio_packet_costs_the_frames_it_touches_and_silence_takes_their_place() {
+    let ts = fixture("clip");
+    let clean = run(&ts);
+    let all = of_pid(&packets(&ts), AUDIO);
+    for &lost in &all[2..all.len() - 20] {
+        let run = run(&without(&ts, |index| index == lost));
+        run.check(HALF_FRAME);
+        assert_eq!(run.audio.len(), clean.audio.len(), "packet {lost}");
+        let whole = crcs(&clean.audio);
+        let kept = run.audio.iter().filter(|(_, crc)| whole.contains(crc)).count();
+        assert!(whole.len() - kept <= 3, "packet {lost}: {} frames", whole.len() - kept);
+        assert_eq!(crcs(&run.video), crcs(&clean.video));
+    }
+}
+
+#[test]
+fn seventy_lost_packets_leave_sound_and_picture_together() {
+    let ts = fixture("clip");
+    for from in [60, 150, 240, 330] {
+        let run = run(&without(&ts, |index| (from..from + 70).contains(&index)));
+        run.check(HALF_FRAME);
+        assert!(run.video.len() > 55, "{}", run.video.len());
+        let end = |samples: &[(Sample, u32)], rate: i64| {
+            let (last, _) = samples.last().unwrap();
+            (last.dts as i64 + i64::from(last.duration)) * 90_000 / rate
+        };
+        assert_eq!(end(&run.video, 90_000), 75 * 3600, "{from}");
+        assert!((end(&run.audio, 48_000) - end(&run.video, 90_000)).abs() < 15_000, "{from}");
+    }
+}
+
+#[test]
+fn legal_duplicates_change_nothing() {
+    let ts = fixture("clip");
+    let clean = run(&ts);
+    let twice: Vec<u8> = packets(&ts).iter().flat_map(|packet| [*packet, *packet].concat()).collect();
+    assert_eq!(run(&twice), clean);
+}
+
+#[test]
+fn a_loss_that_the_counter_cannot_show_is_found() {
+    let ts = fixture("clip");
+    let all = of_pid(&packets(&ts), VIDEO);
+    // Fifteen look like a duplicate.
+    let lost = &all[60..75];
+    let run = run(&without(&ts, |index| lost.contains(&index)));
+    run.check(1);
+    assert_eq!(run.faults.get("continuity"), Some(&15));
+    // Sixteen do not show at all, but a declared length does.
+    let mut muxer = Muxer::default();
+    muxer.pat(&[(1, PMT)]);
+    muxer.pmt(PMT, 1, 0, &[(0x1B, VIDEO)]);
+    let twice = [ts.clone(), shift_times(&ts, 3 * 90_000)].concat();
+    for pes in pes_packets(&twice).into_iter().filter(|pes| pes.pid == VIDEO) {
+        muxer.pes(&pes, Length::Declared);
+    }
+    let starts: Vec<usize> = packets(&muxer.ts)
+        .iter()
+        .enumerate()
+        .filter(|(_, packet)| packet[1] & 0x40 != 0)
+        .map(|(index, _)| index)
+        .collect();
+    // A frame of more than 17 packets: the second I picture.
+    let long = starts.windows(2).filter(|pair| pair[1] - pair[0] > 17).last().expect("a long frame")[0];
+    let whole = segmenter_support::run(&muxer.ts);
+    let cut = segmenter_support::run(&without(&muxer.ts, |index| (long + 1..long + 17).contains(&index)));
+    assert_eq!(missing(&crcs(&whole.video), &crcs(&cut.video)), 1);
+}
+
+#[test]
+fn junk_and_missing_bytes_are_passed_over() {
+    let ts = fixture("clip");
+    for at in (9000..90_000).step_by(3777) {
+        for (put, take) in [(50, 0), (0, 100), (188 * 3 + 5, 0), (0, 188 * 2 + 1), (1, 0), (0, 1)] {
+            let mut damaged = ts.clone();
+            damaged.splice(at..at + take, std::iter::repeat_n(0x55, put));
+            let run = run(&damaged);
+            run.check(HALF_FRAME);
+            assert_eq!(run.faults.get("sync_lost"), Some(&1), "{at} {put} {take}");
+            assert!(run.video.len() >= 71 && run.audio.len() >= 138, "{at}: {} {}", run.video.len(), run.audio.len());
+        }
+    }
+}
+
+#[test]
+fn packets_with_errors_are_named_and_left_out() {
+    let ts = fixture("clip");
+    let clean = run(&ts);
+    let victim = of_pid(&packets(&ts), VIDEO)[50];
+    let faults: [(&str, fn(&mut [u8; 188])); 4] = [
+        ("transport_error", |packet| packet[1] |= 0x80),
+        ("scrambled", |packet| packet[3] |= 0xC0),
+        ("adaptation_field", |packet| {
+            packet[3] |= 0x30;
+            packet[4] = 250;
+        }),
+        ("adaptation_field", |packet| packet[3] &= 0x0F),
+    ];
+    for (name, damage) in faults {
+        let mut all = packets(&ts);
+        damage(&mut all[victim]);
+        let run = run(&all.concat());
+        run.check(1);
+        assert_eq!(run.faults.get(name), Some(&1), "{:?}", run.faults);
+        assert!(missing(&crcs(&clean.video), &crcs(&run.video)) <= 2);
+        assert_eq!(crcs(&run.audio), crcs(&clean.audio));
+    }
+}
+
+#[test]
+fn times_may_wrap_anywhere() {
+    let ts = fixture("clip");
+    let clean = run(&ts);
+    let first = clean.video[0].0.source_pts;
+    for into in (-8000..280_000).step_by(7919) {
+        let by = (1i64 << 33) - first - into;
+        let run = run(&shift_times(&ts, by));
+        run.check(1);
+        let times =
+            |run: &Run| run.video.iter().chain(&run.audio).map(|(s, _)| (s.dts, s.pts, s.duration)).collect::<Vec<_>>();
+        assert_eq!(times(&run), times(&clean), "{into}");
+        assert!(run.discontinuities.is_empty());
+    }
+}
+
+#[test]
+fn a_looping_source_goes_on_without_a_step() {
+    let ts = fixture("clip");
+    let clean = run(&ts);
+    let run = run(&renumber(&ts.repeat(4)));
+    run.check(HALF_FRAME);
+    assert_eq!(crcs(&run.video), crcs(&clean.video).repeat(4));
+    // The clip's sound is 3.029 s long, its picture 3 s: a frame or two go at each seam.
+    assert!((558..=568).contains(&run.audio.len()), "{}", run.audio.len());
+    assert!(run.discontinuities.contains(&(Track::Video, "clock_jump")));
+    let last = run.video.last().unwrap().0;
+    assert_eq!(last.dts + 3600, 4 * 75 * 3600);
+}
+
+#[test]
+fn a_jump_of_the_clock_is_bridged_for_both_tracks() {
+    let ts = fixture("clip");
+    for by in [100 * 90_000, -100 * 90_000, 3 * 90_000 + 11, 4_000_000_000, -45_000] {
+        let both = [shift_times(&ts, 200 * 90_000), shift_times(&ts, 203 * 90_000 + by)].concat();
+        let run = run(&renumber(&both));
+        run.check(HALF_FRAME);
+        assert_eq!(run.video.len(), 150, "{by}");
+        let last = run.video.last().unwrap().0;
+        assert_eq!(last.dts + 3600, 150 * 3600, "{by}");
+        assert!((280..=284).contains(&run.audio.len()), "{by}: {}", run.audio.len());
+    }
+}
+
+#[test]
+fn another_encoder_in_mid_stream_gets_a_new_initialisation_segment() {
+    let (one, two) = (fixture("clip"), fixture("sliced"));
+    let run = run(&renumber(&[one.clone(), two, one].concat()));
+    run.check(HALF_FRAME);
+    assert_eq!(run.video.len(), 225);
+    let sizes: Vec<_> =
+        run.inits.iter().filter(|init| init.track == Track::Video).map(|i| (i.width, i.height)).collect();
+    assert_eq!(sizes, [(160, 90), (128, 72), (160, 90)]);
+    assert_eq!(run.inits.iter().filter(|init| init.track == Track::Audio).count(), 1);
+}
+
+#[test]
+fn new_parameter_sets_at_the_same_size_get_one_too() {
+    let run = run(&renumber(&[fixture("clip"), fixture("open_gop")].concat()));
+    let video: Vec<_> = run.inits.iter().filter(|init| init.track == Track::Video).collect();
+    let [one, two] = video[..] else { panic!("{} segments", video.len()) };
+    assert_eq!((one.width, one.height), (two.width, two.height));
+    assert_ne!(one.data, two.data);
+}
+
+#[test]
+fn a_pmt_that_changes_its_streams_is_followed() {
+    let pes = pes_packets(&fixture("clip"));
+    let mut muxer = Muxer::default();
+    muxer.pat(&[(1, PMT)]);
+    muxer.pmt(PMT, 1, 0, &[(0x1B, VIDEO), (0x0F, AUDIO)]);
+    for (index, mut packet) in pes.iter().cloned().enumerate() {
+        if index == pes.len() / 2 {
+            muxer.pmt(PMT, 1, 1, &[(0x1B, VIDEO + 50), (0x0F, AUDIO)]);
+        }
+        if index >= pes.len() / 2 && packet.pid == VIDEO {
+            packet.pid += 50;
+        }
+        muxer.pes(&packet, Length::Declared);
+    }
+    let run = run(&muxer.ts);
+    run.check(HALF_FRAME);
+    // The new PID's first random access point is up to a second away.
+    assert!(run.video.len() >= 50, "{}", run.video.len());
+    assert_eq!(run.audio.len(), 142);
+    assert_eq!(run.inits.iter().map(|init| init.pid).collect::<Vec<_>>().len(), 3);
+    assert_eq!(run.programs.last().unwrap().streams[0].pid, VIDEO + 50);
+}
+
+#[test]
+fn a_table_with_a_wrong_crc_is_not_believed() {
+    let ts = fixture("clip");
+    let mut all = packets(&ts);
+    let tables = of_pid(&all, PMT);
+    let wrong = tables[tables.len() / 2];
+    all[wrong][20] ^= 0xFF;
+    let run = run(&all.concat());
+    assert_eq!(run.faults.get("crc"), Some(&1), "{:?}", run.faults);
+    assert_eq!(run.video.len(), 75);
+}
+
+#[test]
+fn clean_pictures_can_be_had_instead_of_artefacts() {
+    let ts = fixture("clip");
+    let victim = of_pid(&packets(&ts), VIDEO)[40];
+    let run = run_with(&without(&ts, |index| index == victim), 1316, Options { wait_for_random_access: true });
+    run.check(1);
+    assert!(run.discontinuities.contains(&(Track::Video, "waiting_for_random_access")));
+    // From the loss in the first second on, nothing but what follows a key frame comes.
+    let hole = run.video.windows(2).position(|pair| pair[1].0.source_pts - pair[0].0.source_pts > 4 * 3600).unwrap();
+    assert!(run.video[hole + 1].0.key);
+    assert_eq!(run.audio.len(), 142);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn any_loss_leaves_an_orderly_timeline(losses in proptest::collection::vec((8usize..500, 1usize..40), 1..8)) {
+        let run = run(&without(&fixture("clip"), |index| losses.iter().any(|(at, count)| (*at..at + count).contains(&index))));
+        run.check(HALF_FRAME * 2);
+    }
+
+    #[test]
+    fn any_change_of_bytes_is_survived_and_cutting_changes_nothing(
+        edits in proptest::collection::vec((0usize..94_000, any::<u8>(), 0usize..400), 0..60),
+        chunk in 1usize..5000,
+    ) {
+        let mut ts = fixture("clip");
+        for (at, byte, length) in edits {
+            let at = at.min(ts.len() - 1);
+            match byte & 3 {
+                0 => {
+                    let end = (at + length).min(ts.len() - 1);
+                    ts.drain(at..end);
+                }
+                1 => {
+                    ts.splice(at..at, std::iter::repeat_n(byte, length));
+                }
+                _ => ts[at] ^= byte,
+            }
+        }
+        let whole = run_with(&ts, usize::MAX, Options::default());
+        let cut = run_with(&ts, chunk, Options::default());
+        prop_assert_eq!(&whole.video, &cut.video);
+        prop_assert_eq!(&whole.audio, &cut.audio);
+        prop_assert_eq!(&whole.faults, &cut.faults);
+        for samples in [&whole.video, &whole.audio] {
+            for pair in samples.windows(2) {
+                prop_assert!(pair[1].0.dts >= pair[0].0.dts + u64::from(pair[0].0.duration));
+                prop_assert!((1..=2_000_000).contains(&pair[0].0.duration));
+            }
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..5000)) {
+        run(&bytes);
+    }
+}
