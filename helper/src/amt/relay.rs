@@ -160,7 +160,8 @@ impl Relay {
                 self.answer(
                     from,
                     &Message::MembershipQuery(MembershipQuery {
-                        limit: self.is_full_for(from),
+                        // To everybody (5.3.3.8): those that are in know that it is not meant for them (5.1.4.4).
+                        limit: self.is_full(),
                         mac: self.mac(from, nonce),
                         nonce,
                         packet: &igmp::general_query(&GeneralQuery { interval, robustness }),
@@ -175,7 +176,7 @@ impl Relay {
                     return Err(Discard::WrongMac);
                 }
                 let records = igmp::parse_report(packet, self.config.strict)?;
-                if self.is_full_for(from) {
+                if self.is_full() && !self.endpoints.contains_key(&from) {
                     return Err(Discard::Full);
                 }
                 records.iter().for_each(|record| self.apply(now, from, record));
@@ -241,8 +242,8 @@ impl Relay {
         }
     }
 
-    fn is_full_for(&self, endpoint: SocketAddr) -> bool {
-        self.endpoints.len() >= self.config.max_endpoints && !self.endpoints.contains_key(&endpoint)
+    fn is_full(&self) -> bool {
+        self.endpoints.len() >= self.config.max_endpoints
     }
 
     fn apply(&mut self, now: Instant, endpoint: SocketAddr, record: &Record<Ipv4Addr>) {

@@ -70,6 +70,8 @@ pub(in crate::amt) struct Network {
     /// The gateway's endpoint, as its NAT has it at the moment.
     pub(in crate::amt) gateway_at: SocketAddr,
     pub(in crate::amt) relays: BTreeMap<SocketAddr, Relay>,
+    /// A relay that sends data but reads nothing.
+    pub(in crate::amt) deaf: Option<SocketAddr>,
     pub(in crate::amt) conditions: Conditions,
     /// Multicast data reaches the relays so often; `None` never.
     pub(in crate::amt) data_every: Option<Duration>,
@@ -97,6 +99,7 @@ impl Network {
             gateway: Gateway::new(start, config, endpoint(RELAY), seed),
             gateway_at: endpoint(GATEWAY),
             relays: BTreeMap::new(),
+            deaf: None,
             conditions: Conditions::default(),
             data_every: Some(ms(10)),
             next_data: start,
@@ -217,6 +220,9 @@ impl Network {
 
     fn deliver(&mut self, flight: &Flight) {
         let Flight { from, to, payload } = flight;
+        if self.deaf == Some(*to) {
+            return;
+        }
         if let Some(relay) = self.relays.get_mut(to) {
             if let Err(reason) = relay.handle_datagram(self.now, *from, payload) {
                 self.relay_discarded.push(reason);

@@ -131,6 +131,26 @@ fn a_new_relay_takes_over_and_the_old_one_is_told() {
 }
 
 #[test]
+fn what_an_old_relay_still_sends_is_taken_until_another_has_room() {
+    let mut network = Network::new(25, config(Some(SOURCE)), relay_config(OTHER_RELAY));
+    network.start_relay(OTHER_RELAY, relay_config(OTHER_RELAY));
+    join(&mut network);
+    // It answers no longer, and discovery leads to one that is full.
+    network.deaf = Some(endpoint(OTHER_RELAY));
+    network.start_relay(RELAY, relay::Config { max_endpoints: 0, ..relay_config(RELAY) });
+    network.run_for(SECOND * 120);
+    assert!(network.events.iter().any(|(_, event)| *event == Event::RelayFull { relay: endpoint(RELAY) }));
+    assert_eq!(count(&network, "teardown"), 0);
+    assert_eq!(network.missing(), 0);
+    network.start_relay(RELAY, relay_config(RELAY));
+    network.run_for(SECOND * 60);
+    assert_eq!(network.subscribers(RELAY), [endpoint(GATEWAY)]);
+    assert_eq!(count(&network, "teardown"), 2);
+    // From one to the other it takes the round trip of the Update.
+    assert!(network.missing() <= 3, "{}", network.missing());
+}
+
+#[test]
 fn a_relay_that_fills_up_keeps_whom_it_has() {
     let relay = relay::Config { max_endpoints: 1, ..relay_config(RELAY) };
     let mut network = Network::new(21, config(Some(SOURCE)), relay);
