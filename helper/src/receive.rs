@@ -86,13 +86,14 @@ pub async fn run(
             _ = seen.wait_for(|progress| progress.closed) => {}
             () = over(options.duration, began, progress.subscribe()) => {}
         }
+        progress.send_modify(|progress| progress.took = began.elapsed());
     };
     tunnel::run(followed, transports, &mut recorder, end).await;
     drop(plan);
     let Recorder { outlet, stats, .. } = recorder;
     let left_out = outlet.finish();
-    let failure = progress.borrow().failure.clone();
-    summarise(&stats, left_out, began.elapsed());
+    let Progress { failure, took, .. } = progress.borrow().clone();
+    summarise(&stats, left_out, took);
     if let Some(failure) = &failure {
         say(format_args!("The output failed: {failure}."));
     }
@@ -107,8 +108,8 @@ async fn over(duration: Option<Duration>, began: Instant, mut progress: watch::R
     tokio::time::sleep_until((first + duration).into()).await;
 }
 
-fn summarise(stats: &ChannelStats, left_out: u64, elapsed: Duration) {
-    let seconds = elapsed.as_secs_f64();
+fn summarise(stats: &ChannelStats, left_out: u64, took: Duration) {
+    let seconds = took.as_secs_f64();
     let Some(join) = stats.join_ms else {
         say(format_args!("No data came in {seconds:.1} s."));
         for (reason, count) in &stats.discarded {
@@ -138,6 +139,8 @@ fn summarise(stats: &ChannelStats, left_out: u64, elapsed: Duration) {
 #[derive(Clone, Debug, Default)]
 struct Progress {
     first: Option<Instant>,
+    /// From the beginning to the reason to end.
+    took: Duration,
     /// Nobody takes the data any more.
     closed: bool,
     failure: Option<String>,

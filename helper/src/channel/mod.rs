@@ -131,13 +131,7 @@ impl Channels {
         let channel = match running.get(&url.channel()) {
             Some(channel) => {
                 // The tunnel follows another plan only while nothing comes.
-                channel.plan.send_if_modified(|current| {
-                    let other = current.relays != plan.relays;
-                    if other {
-                        *current = plan;
-                    }
-                    other
-                });
+                channel.plan.send_if_modified(|current| current.prefer(plan.relays));
                 Arc::clone(channel)
             }
             None if running.len() >= MAX_CHANNELS => {

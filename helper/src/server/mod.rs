@@ -9,7 +9,7 @@ pub use origin::Admission;
 use crate::channel::{ChannelReport, Channels};
 use crate::options::Listen;
 use amt_shared::AmtUrl;
-use amt_shared::wire::PROTOCOL;
+use amt_shared::wire::{PROTOCOL, WEBSOCKET_PATH};
 use anyhow::bail;
 use origin::Refused;
 use serde::Serialize;
@@ -108,46 +108,41 @@ impl Server {
 
     fn routes(self) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
         let pages = self.clone();
-        let socket = warp::path("ws")
-            .and(warp::path::end())
-            .and(self.clone().admitted(true))
-            .and(warp::ws())
-            .and_then(move |ws| upgrade(pages.clone(), ws));
+        let socket =
+            warp::path("ws").and(warp::path::end()).and(warp::ws()).and_then(move |ws| upgrade(pages.clone(), ws));
 
         let reporter = self.clone();
-        let status = warp::path!("api" / "status")
-            .and(self.clone().admitted(true))
-            .map(move || warp::reply::json(&reporter.report()).into_response());
+        let status = warp::path!("api" / "status").map(move || warp::reply::json(&reporter.report()).into_response());
 
-        let page = self
-            .admitted(false)
-            .and(warp::path::full())
+        let page = warp::path::full()
             .and(warp::header::headers_cloned())
             .map(|path: FullPath, headers: HeaderMap| page::reply(path.as_str(), &headers));
 
-        socket.or(status).unify().or(warp::get().or(warp::head()).unify().and(page)).unify().recover(explain).map(
-            |reply| {
-                let mut response = Reply::into_response(reply);
-                let headers = response.headers_mut();
-                headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-                headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-                headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-                headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
-                response
-            },
-        )
+        // Admission stands before all of them: a request that one refuses must not reach the next.
+        let readable = warp::get().or(warp::head()).unify();
+        let routes = socket.or(status).unify().or(page).unify();
+        self.admitted().and(readable).and(routes).recover(explain).map(|reply| {
+            let mut response = Reply::into_response(reply);
+            let headers = response.headers_mut();
+            headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+            headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+            headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+            headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+            response
+        })
     }
 
-    /// Lets a request pass, or rejects it with the reason.
-    fn admitted(self, needs_token: bool) -> impl Filter<Extract = (), Error = Rejection> + Clone {
+    /// Lets a request pass, or rejects it with the reason. The page itself is no secret; what it talks to is.
+    fn admitted(self) -> impl Filter<Extract = (), Error = Rejection> + Clone {
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
-        warp::header::headers_cloned()
+        warp::path::full()
+            .and(warp::header::headers_cloned())
             .and(query)
-            .and_then(move |headers: HeaderMap, query: String| {
+            .and_then(move |path: FullPath, headers: HeaderMap, query: String| {
                 let admission = &self.0.admission;
-                let checked = admission
-                    .check(&headers)
-                    .and_then(|()| if needs_token { admission.check_token(&query) } else { Ok(()) });
+                let secret = path.as_str() == WEBSOCKET_PATH || path.as_str().starts_with("/api/");
+                let token = || if secret { admission.check_token(&query) } else { Ok(()) };
+                let checked = admission.check(&headers).and_then(|()| token());
                 std::future::ready(checked.map_err(warp::reject::custom))
             })
             .untuple_one()

@@ -69,7 +69,9 @@ fn respond(code: StatusCode, name: &str, policy: &str, bytes: Cow<'static, [u8]>
         .header(header::CONTENT_TYPE, content_type(name))
         .header(header::CACHE_CONTROL, caching)
         .header("cross-origin-opener-policy", "same-origin");
-    if let Ok(policy) = HeaderValue::from_str(policy) {
+    if let Ok(policy) = HeaderValue::from_str(policy)
+        && !policy.is_empty()
+    {
         builder = builder.header(header::CONTENT_SECURITY_POLICY, policy);
     }
     if let Some(tag) = tag {

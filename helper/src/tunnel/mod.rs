@@ -30,10 +30,14 @@ use words::Narrator;
 
 /// How long a relay may bring no data before the next one is tried, unless the URL says otherwise.
 const PATIENCE: Duration = Duration::from_secs(6);
+/// The same where ICMP says that it is not there.
+const UNREACHABLE: Duration = Duration::from_secs(2);
 /// How long the only relay may stay without an answer before its name is looked up again.
 const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
 /// How long to wait after something that only the user can put right, before it is tried again all the same.
 const RETRY: Duration = Duration::from_secs(10);
+/// Relays of one plan.
+const MAX_RELAYS: usize = 16;
 /// How long the leave may take: it is repeated once, in case the first is lost.
 const GOODBYE: Duration = Duration::from_millis(1200);
 const REPORT: Duration = Duration::from_secs(1);
@@ -53,6 +57,25 @@ impl Plan {
     pub fn new(url: AmtUrl, relays: &[RelayAddress]) -> Self {
         let relays = if relays.is_empty() { url.relays.clone() } else { relays.to_vec() };
         Self { url, relays }
+    }
+
+    /// Puts relays before those that are there already, which stay behind them: whoever named those still counts
+    /// on them. Whether that changed anything.
+    pub(crate) fn prefer(&mut self, mut relays: Vec<RelayAddress>) -> bool {
+        if relays.iter().all(|relay| self.relays.contains(relay)) && !self.relays.is_empty() {
+            return false;
+        }
+        relays.append(&mut self.relays);
+        let mut seen = Vec::new();
+        relays.retain(|relay| {
+            let new = !seen.contains(relay);
+            seen.push(relay.clone());
+            new
+        });
+        relays.truncate(MAX_RELAYS);
+        let changed = self.relays != relays;
+        self.relays = relays;
+        changed
     }
 
     /// The channel in short, for lines that people read.
@@ -237,7 +260,7 @@ impl<C: Consumer> Tunnel<'_, C> {
                     self.report(&transport, &rtp);
                     let quiet = self.meter.last().map_or(began, |last| last.max(began)).elapsed();
                     let silent = if target.relays.len() > 1 {
-                        quiet >= self.patience()
+                        quiet >= if self.narrator.unreachable() { UNREACHABLE } else { self.patience() }
                     } else {
                         quiet >= LOOK_UP_AGAIN && answered.elapsed() >= LOOK_UP_AGAIN
                     };
@@ -255,6 +278,7 @@ impl<C: Consumer> Tunnel<'_, C> {
                 }
             }
         };
+        self.report(&transport, &rtp);
         gateway.stop(Instant::now());
         self.pump(&mut gateway, &mut transport).await;
         if matches!(ended, Ended::Signal(Signal::Stop)) {
@@ -351,5 +375,36 @@ impl<C: Consumer> Tunnel<'_, C> {
             }
         })
         .await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn plan(url: &str) -> Plan {
+        Plan::new(url.parse().unwrap(), &[])
+    }
+
+    fn relays(plan: &Plan) -> String {
+        plan.relays.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+    }
+
+    #[test]
+    fn relays_named_later_come_first_and_those_before_stay() {
+        let mut shared = plan("amt://232.0.0.1?relay=a,b");
+        assert!(!shared.prefer(plan("amt://232.0.0.1?relay=b").relays));
+        assert!(!shared.prefer(plan("amt://232.0.0.1").relays));
+        assert!(shared.prefer(plan("amt://232.0.0.1?relay=c,b").relays));
+        assert_eq!(relays(&shared), "c,b,a");
+        let mut anycast = plan("amt://232.0.0.1");
+        assert!(!anycast.prefer(Vec::new()));
+        assert!(anycast.prefer(plan("amt://232.0.0.1?relay=a").relays));
+    }
+
+    #[test]
+    fn the_users_relays_override_the_urls() {
+        let given = amt_shared::amt_url::parse_relays("mine").unwrap();
+        assert_eq!(relays(&Plan::new("amt://232.0.0.1?relay=theirs".parse().unwrap(), &given)), "mine");
     }
 }

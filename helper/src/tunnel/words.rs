@@ -27,11 +27,13 @@ pub(super) struct Narrator {
     relay: Option<SocketAddr>,
     had_data: bool,
     refreshing: bool,
+    /// ICMP says that the relay is not there.
+    unreachable: bool,
 }
 
 impl Narrator {
     pub(super) fn new(channel: String) -> Self {
-        Self { channel, phase: Phase::Idle, relay: None, had_data: false, refreshing: false }
+        Self { channel, phase: Phase::Idle, relay: None, had_data: false, refreshing: false, unreachable: false }
     }
 
     fn status(&mut self, phase: Phase, sentence: String, advice: Option<&str>) -> Status {
@@ -39,8 +41,13 @@ impl Narrator {
         Status { phase, sentence, advice: advice.map(str::to_owned), relay: self.relay.map(|relay| relay.to_string()) }
     }
 
+    pub(super) fn unreachable(&self) -> bool {
+        self.unreachable
+    }
+
     pub(super) fn resolving(&mut self, plan: &Plan) -> Status {
         self.relay = None;
+        self.unreachable = false;
         let sentence = match plan.relays.as_slice() {
             [] => format!("No relay is named; the nearest one is asked for at {ANYCAST}."),
             [relay] => format!("Looking up the relay {relay}."),
@@ -54,6 +61,7 @@ impl Narrator {
             Some(next) => format!("No data through the relay {relay}; trying {next} next."),
             None => format!("The relay {relay} does not answer; looking it up again."),
         };
+        self.unreachable = false;
         let phase = if self.had_data { Phase::Silent } else { Phase::Discovering };
         self.status(phase, sentence, None)
     }
@@ -88,12 +96,13 @@ impl Narrator {
                 Some(self.status(Phase::Discovering, format!("Looking for the relay at {to}."), None))
             }
             Event::Discovery { to, attempt: UNANSWERED, .. } | Event::Request { to, attempt: UNANSWERED, .. } => {
-                Some(self.unanswered(to))
+                // ICMP has said more than silence does.
+                (!self.unreachable).then(|| self.unanswered(to))
             }
             Event::Request { to, attempt: 1, cause: Cause::Advertised } => {
                 self.relay = Some(to);
                 (!self.had_data).then(|| {
-                    self.status(Phase::Requesting, format!("The relay is {to}; asking it to let us join."), None)
+                    self.status(Phase::Requesting, format!("The relay {to} answered; asking it to let us in."), None)
                 })
             }
             Event::RelayFull { relay } => {
@@ -111,6 +120,7 @@ impl Narrator {
             }
             Event::Silent { duration } => Some(self.silent(duration)),
             Event::Unreachable { to } => {
+                self.unreachable = true;
                 let phase = if self.had_data { Phase::Silent } else { Phase::Discovering };
                 let sentence = format!("No relay listens at {to} (ICMP says that it cannot be reached).");
                 Some(self.status(
@@ -121,23 +131,28 @@ impl Narrator {
             }
             _ => None,
         };
-        if let Event::Request { cause, .. } = event {
-            self.refreshing = matches!(cause, Cause::Refresh | Cause::Silence);
+        match event {
+            Event::Request { cause, .. } => self.refreshing = matches!(cause, Cause::Refresh | Cause::Silence),
+            Event::Advertisement { .. } | Event::Query { .. } => self.unreachable = false,
+            _ => {}
         }
         let of_a_refresh = matches!(
             event,
             Event::Request { attempt: 1, .. } | Event::Query { .. } | Event::Report { report: Report::Refresh, .. }
         );
-        // The first data is told with the time it took, by `receiving`.
-        let routine = self.refreshing && of_a_refresh || matches!(event, Event::Receiving { .. });
+        // An Advertisement is told with the Request that follows, the first data with the time it took.
+        let told_otherwise = matches!(event, Event::Advertisement { .. } | Event::Receiving { .. });
+        let routine = self.refreshing && of_a_refresh || told_otherwise;
         Told { status, routine }
     }
 
     fn unanswered(&mut self, relay: SocketAddr) -> Status {
         let phase = if self.had_data { Phase::Silent } else { Phase::Discovering };
-        let advice =
-            "Check the relay's address, and that nothing on the way blocks UDP port 2268; the helper keeps trying.";
-        self.status(phase, format!("The relay at {relay} does not answer."), Some(advice))
+        let port = relay.port();
+        let advice = format!(
+            "Check the relay's address, and that nothing on the way blocks UDP port {port}; the helper keeps trying."
+        );
+        self.status(phase, format!("The relay at {relay} does not answer."), Some(&advice))
     }
 
     fn silent(&mut self, duration: Duration) -> Status {

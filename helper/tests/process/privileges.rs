@@ -1,0 +1,112 @@
+//! With root and without: what works, and who reads packets.
+
+use crate::common::relay::{GROUP, TestRelay};
+use crate::common::stream::Stream;
+use crate::common::{Helper, eventually, is_root};
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+use std::sync::mpsc;
+
+const NOBODY: u32 = 65534;
+
+fn proc_status(pid: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap()
+}
+
+fn field(status: &str, name: &str) -> Vec<String> {
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
+    line.split_whitespace().skip(1).map(str::to_owned).collect()
+}
+
+/// Starts the helper, lets it receive, and gives what the system said about it when its first message had
+/// come to the relay and had not been answered.
+fn at_the_first_message(command: &mut Command) -> String {
+    let relay = TestRelay::start();
+    let (reached, at_relay) = mpsc::channel();
+    let (seen, go_on) = mpsc::channel::<()>();
+    relay.at_first_message(move || {
+        reached.send(()).unwrap();
+        let _ = go_on.recv_timeout(crate::common::PATIENCE);
+    });
+    let helper = Helper::start(command.args(["--listen", "0", &relay.url()]));
+    at_relay.recv_timeout(crate::common::PATIENCE).expect("the helper asks the relay");
+    let status = proc_status(helper.child.id());
+    seen.send(()).unwrap();
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    for _ in 0..10 {
+        relay.send(&stream.datagram());
+    }
+    helper.lines.wait_for("Receiving ");
+    status
+}
+
+#[test]
+fn raw_packets_work_and_root_is_gone_before_one_is_read() {
+    if !is_root() {
+        return;
+    }
+    let mut command = Helper::command();
+    command.args(["--transport", "raw"]).env("SUDO_UID", "1234").env("SUDO_GID", "1235");
+    let status = at_the_first_message(&mut command);
+    assert_eq!(field(&status, "Uid:"), ["1234"; 4]);
+    assert_eq!(field(&status, "Gid:"), ["1235"; 4]);
+    assert_eq!(field(&status, "Groups:"), ["1235"]);
+    assert_eq!(field(&status, "CapEff:"), ["0000000000000000"]);
+    assert_eq!(field(&status, "CapPrm:"), ["0000000000000000"]);
+}
+
+#[test]
+fn root_that_nobody_called_sudo_for_becomes_nobody() {
+    if !is_root() {
+        return;
+    }
+    let status = at_the_first_message(Helper::command().args(["--transport", "udp"]));
+    assert_eq!(field(&status, "Uid:"), [NOBODY.to_string().as_str(); 4]);
+    assert_eq!(field(&status, "CapEff:"), ["0000000000000000"]);
+}
+
+#[test]
+fn raw_is_taken_by_itself_where_it_may_be_and_several_tunnels_do_not_mix() {
+    if !is_root() {
+        return;
+    }
+    let relay = TestRelay::start();
+    let helper = Helper::start(Helper::command().args(["--listen", "0", &relay.url()]));
+    helper.lines.wait_for("Transport: raw");
+    relay.wait_for_join(GROUP);
+    let mut receive = Helper::start(Helper::command().args(["receive", &relay.url(), "--output", "/dev/null"]));
+    eventually("both are joined", || relay.subscribers(GROUP) == 2);
+    let mut stream = Stream::default();
+    for _ in 0..50 {
+        relay.send(&stream.datagram());
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    receive.lines.wait_for("Receiving ");
+    helper.lines.wait_for("Receiving ");
+    receive.signal("-INT");
+    assert_eq!(receive.wait().code(), Some(0));
+    receive.lines.wait_for("Received 350 packets in 50 datagrams");
+}
+
+#[test]
+fn without_root_everything_but_raw_works() {
+    // As another user where the tests run as root, from a place where that user may read it.
+    let place = std::env::temp_dir().join(format!("amt-helper-test-{}-as-nobody", std::process::id()));
+    std::fs::copy(env!("CARGO_BIN_EXE_amt-helper"), &place).unwrap();
+    std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(&place);
+        command.args(arguments).current_dir("/").env_clear();
+        if nix::unistd::geteuid().is_root() {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        command
+    };
+    at_the_first_message(&mut command(&[]));
+    let mut raw = Helper::start(&mut command(&["--listen", "0", "--transport", "raw"]));
+    assert_eq!(raw.wait().code(), Some(1));
+    raw.lines.wait_for("The raw transport needs root");
+    std::fs::remove_file(&place).unwrap();
+}

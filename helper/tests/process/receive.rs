@@ -1,0 +1,120 @@
+//! `amt-helper receive`: outputs, summary, exit status.
+
+use crate::common::Helper;
+use crate::common::relay::{GROUP, TestRelay};
+use crate::common::stream::Stream;
+use std::net::UdpSocket;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("amt-helper-test-{}-{name}", std::process::id()))
+}
+
+fn receive(url: &str, output: &str, more: &[&str]) -> Helper {
+    let arguments = ["receive", url, "--transport", "udp", "--output", output];
+    Helper::start(Helper::command().args(arguments).args(more))
+}
+
+#[test]
+fn a_file_holds_what_was_sent_and_the_summary_counts_it() {
+    let relay = TestRelay::start();
+    let path = scratch("file.ts");
+    let mut helper = receive(&relay.url(), path.to_str().unwrap(), &[]);
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    let mut sent = Vec::new();
+    for number in 0..100 {
+        let datagram = stream.datagram();
+        // Two datagrams get lost on the way to the relay; neither holds tables.
+        if !(60..62).contains(&number) {
+            relay.send(&datagram);
+            sent.extend(datagram);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    crate::common::eventually("all is written", || std::fs::read(&path).is_ok_and(|file| file.len() == sent.len()));
+    helper.signal("-INT");
+    assert_eq!(helper.wait().code(), Some(0));
+    assert_eq!(std::fs::read(&path).unwrap(), sent);
+    std::fs::remove_file(&path).unwrap();
+    let summary = helper.lines.wait_for("Received 686 packets in 98 datagrams, 128968 bytes; 14 packets lost");
+    assert!(summary.contains("joined in "));
+    crate::common::eventually("the tunnel is torn down", || relay.left(GROUP) == 1);
+}
+
+#[test]
+fn standard_output_carries_nothing_but_data() {
+    let relay = TestRelay::start();
+    let mut command = Helper::command();
+    command.args(["receive", &relay.url(), "--transport", "udp", "--output", "-", "--duration", "1"]);
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    let sent: Vec<u8> = (0..20)
+        .flat_map(|_| {
+            let datagram = stream.datagram();
+            relay.send(&datagram);
+            datagram
+        })
+        .collect();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(output.stdout, sent);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("Received 140 packets"));
+}
+
+#[test]
+fn a_reader_that_has_had_enough_ends_it_well() {
+    let relay = TestRelay::start();
+    let mut command = Helper::command();
+    command.args(["receive", &relay.url(), "--transport", "udp", "--output", "-"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    drop(child.stdout.take());
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    let status = loop {
+        relay.send(&stream.datagram());
+        std::thread::sleep(Duration::from_millis(20));
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn another_player_gets_datagrams_as_they_came() {
+    let relay = TestRelay::start();
+    let player = UdpSocket::bind("127.0.0.1:0").unwrap();
+    player.set_read_timeout(Some(crate::common::PATIENCE)).unwrap();
+    let mut helper = receive(&relay.url(), &format!("udp://{}", player.local_addr().unwrap()), &[]);
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    let mut buffer = [0; 2048];
+    for _ in 0..30 {
+        let datagram = stream.datagram();
+        relay.send(&datagram);
+        let length = player.recv(&mut buffer).unwrap();
+        assert_eq!(buffer[..length], datagram);
+    }
+    helper.signal("-TERM");
+    assert_eq!(helper.wait().code(), Some(0));
+}
+
+#[test]
+fn no_data_is_no_success() {
+    let relay = TestRelay::start();
+    let mut helper = receive(&relay.url(), "/dev/null", &["--duration", "1"]);
+    assert_eq!(helper.wait().code(), Some(1));
+    helper.lines.wait_for("No data came");
+    crate::common::eventually("the tunnel is torn down", || relay.joined(GROUP) == relay.left(GROUP));
+}
+
+#[test]
+fn what_cannot_be_written_is_told() {
+    let mut helper = receive("amt://192.0.2.1@232.9.9.9?relay=127.0.0.1:9", "/no/such/folder/a.ts", &[]);
+    assert_eq!(helper.wait().code(), Some(1));
+    helper.lines.wait_for("/no/such/folder/a.ts cannot be written");
+}

@@ -1,0 +1,222 @@
+//! Pages and the channels they watch, over real sockets.
+
+use crate::common::page::{Page, Received};
+use crate::common::relay::{GROUP, TestRelay};
+use crate::common::stream::{Stream, begins_with_random_access};
+use crate::common::{Helper, eventually};
+use amt_shared::wire::{FromHelper, Phase};
+use std::net::Ipv4Addr;
+use std::time::Duration;
+
+const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(232, 9, 9, 10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_gets_the_stream_as_it_was_sent() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    page.tune(&relay.url()).await;
+    let status = page.wait_for(Phase::Joined).await;
+    assert_eq!(status.relay, Some(relay.address.to_string()));
+    let mut stream = Stream::default();
+    let (mut sent, mut got, mut next) = (Vec::new(), Vec::new(), 0);
+    for _ in 0..120 {
+        let datagram = stream.datagram();
+        relay.send(&datagram);
+        sent.extend(datagram);
+        while got.len() < sent.len() {
+            let (header, ts) = page.frame().await;
+            assert_eq!(header.sequence, next);
+            assert!(!header.gap);
+            next += 1;
+            got.extend(ts);
+        }
+    }
+    assert_eq!(got, sent);
+    let stats = page.stats().await;
+    assert_eq!((stats.continuity_lost, stats.viewers, stats.ts_packets), (0, 1, 120 * 7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_page_shares_the_tunnel_and_starts_at_once() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut first = Page::open(helper.address()).await;
+    first.tune(&relay.url()).await;
+    first.wait_for(Phase::Joined).await;
+    let mut stream = Stream::default();
+    for _ in 0..Stream::INTERVAL + 5 {
+        relay.send(&stream.datagram());
+        first.frame().await;
+    }
+    // The first datagram of each interval makes two frames; nothing may be left when the next one looks.
+    let mut second = Page::open(helper.address()).await;
+    // The same channel by another way: it is shared all the same.
+    second.tune(&relay.url().replace("?relay=", "?timeout=9&relay=")).await;
+    let frames = loop {
+        match second.next().await {
+            Received::Message(FromHelper::CatchUp { frames, age_micros }) => {
+                assert!(age_micros < 60_000_000);
+                break frames;
+            }
+            Received::Message(_) => {}
+            Received::Frame(..) => panic!("frames before CatchUp"),
+        }
+    };
+    // No datagram is sent now: all of this is kept.
+    let mut kept = Vec::new();
+    for _ in 0..frames {
+        kept.push(second.frame().await);
+    }
+    assert_eq!(kept[0].1[1..3], [0x40, 0x00], "it begins with the PAT");
+    assert!(begins_with_random_access(&kept[1].1));
+    assert!(kept.windows(2).all(|pair| pair[1].0.sequence == pair[0].0.sequence + 1));
+    assert_eq!((relay.joined(GROUP), relay.endpoints()), (1, 1));
+    // A live frame follows the kept ones without a step.
+    relay.send(&stream.datagram());
+    assert_eq!(second.frame().await.0.sequence, kept.last().unwrap().0.sequence + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_page_to_leave_ends_the_tunnel_and_a_reload_does_not() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let address = helper.address();
+    let mut first = Page::open(address).await;
+    let mut second = Page::open(address).await;
+    first.tune(&relay.url()).await;
+    second.tune(&relay.url()).await;
+    relay.wait_for_join(GROUP);
+    drop(first);
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!(relay.subscribers(GROUP), 1, "one page still watches");
+    drop(second);
+    // Loaded again within the grace.
+    let mut again = Page::open(address).await;
+    again.tune(&relay.url()).await;
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert_eq!((relay.joined(GROUP), relay.left(GROUP)), (1, 0));
+    again.say(r#"{"type":"stop"}"#).await;
+    again.wait_for(Phase::Idle).await;
+    eventually("the tunnel is torn down", || relay.left(GROUP) == 1 && relay.subscribers(GROUP) == 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_takes_nothing_loses_back_to_a_random_access_point_and_hurts_nobody() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let address = helper.address();
+    let mut fast = Page::open(address).await;
+    let mut slow = Page::open_slow(address).await;
+    fast.tune(&relay.url()).await;
+    slow.tune(&relay.url()).await;
+    fast.wait_for(Phase::Joined).await;
+
+    let mut stream = Stream::default();
+    let (mut sent, mut got, mut next) = (0, 0, 0);
+    // Until well more has been sent than mailbox, socket buffers and WebSocket hold for the slow one.
+    while sent < 40 << 20 {
+        for _ in 0..32 {
+            let datagram = stream.datagram();
+            sent += datagram.len();
+            relay.send(&datagram);
+        }
+        while got < sent {
+            let (header, ts) = fast.frame().await;
+            assert_eq!(header.sequence, next, "the fast page misses nothing");
+            next += 1;
+            got += ts.len();
+        }
+    }
+    // Now the slow one reads what is left for it.
+    let mut last = slow.frame().await.0.sequence;
+    let mut steps = 0;
+    while last + 1 < next {
+        let (header, ts) = slow.frame().await;
+        if header.sequence != last + 1 {
+            steps += 1;
+            assert!(begins_with_random_access(&ts), "it goes on where decoding can start");
+        }
+        last = header.sequence;
+    }
+    assert!(steps >= 1, "it must have lost something");
+    assert!(fast.stats().await.viewer_dropped > 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_bad_address_costs_neither_the_socket_nor_other_channels() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let address = helper.address();
+    let mut watching = Page::open(address).await;
+    watching.tune(&relay.url()).await;
+    watching.wait_for(Phase::Joined).await;
+
+    let mut page = Page::open(address).await;
+    page.tune("http://not.an.amt.url/").await;
+    assert!(page.wait_for(Phase::Failed).await.sentence.contains("amt://"));
+    page.say("{\"type\":\"dance\"}").await;
+    assert!(page.wait_for(Phase::Failed).await.sentence.contains("understand"));
+    page.tune("amt://192.0.2.1@232.9.9.11?relay=no-such-relay.invalid").await;
+    let status = page.wait_for(Phase::Failed).await;
+    assert!(status.sentence.contains("no-such-relay.invalid") && status.advice.is_some());
+    page.tune(&relay.url_of(OTHER_GROUP)).await;
+    page.wait_for(Phase::Joined).await;
+    relay.send_to(OTHER_GROUP, 1234, &Stream::default().datagram());
+    page.frame().await;
+
+    relay.send(&Stream::default().datagram());
+    watching.frame().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_relay_is_heeded_while_the_first_brings_nothing() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    page.tune("amt://192.0.2.1@232.9.9.9?relay=no-such-relay.invalid").await;
+    page.wait_for(Phase::Failed).await;
+    page.tune(&relay.url()).await;
+    page.wait_for(Phase::Joined).await;
+    relay.send(&Stream::default().datagram());
+    page.frame().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_transport_stream_is_told() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    page.tune(&relay.url()).await;
+    page.wait_for(Phase::Joined).await;
+    for _ in 0..30 {
+        relay.send(&[0x20; 1000]);
+    }
+    assert!(page.wait_for(Phase::Failed).await.sentence.contains("no MPEG transport stream"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mistyped_port_is_told_with_the_right_one() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    page.tune(&relay.url()).await;
+    page.wait_for(Phase::Joined).await;
+    for _ in 0..30 {
+        relay.send_to(GROUP, 5555, &Stream::default().datagram());
+    }
+    assert!(page.wait_for(Phase::Failed).await.sentence.contains("5555"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_is_not_there_is_told_and_the_next_one_is_tried() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    // Nobody listens on the discard port of loopback.
+    page.tune(&relay.url().replace("?relay=", "?timeout=1&relay=127.0.0.1:9,")).await;
+    page.wait_for(Phase::Joined).await;
+    relay.send(&Stream::default().datagram());
+    page.frame().await;
+    helper.lines.wait_for("No relay listens at 127.0.0.1:9");
+}
