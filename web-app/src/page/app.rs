@@ -47,6 +47,7 @@ pub(super) struct App {
     program: Option<Vec<Stream>>,
     pub(super) faults: BTreeMap<String, u64>,
     recoveries_seen: u32,
+    has_played: bool,
     step: &'static str,
     taken: u32,
     last_tick: f64,
@@ -85,6 +86,7 @@ pub fn start() {
             program: None,
             faults: BTreeMap::new(),
             recoveries_seen: 0,
+            has_played: false,
             step: "",
             taken: 0,
             last_tick: 0.0,
@@ -326,6 +328,7 @@ impl App {
         self.program = None;
         self.faults.clear();
         self.recoveries_seen = 0;
+        self.has_played = false;
         self.player.stop();
     }
 
@@ -430,6 +433,7 @@ impl App {
         };
         if picture == Picture::Moving {
             self.recoveries_seen = figures.recoveries;
+            self.has_played = true;
         }
         let receiving_seconds = self.receiving_since.map_or(0.0, |since| (browser::monotonic_ms() - since) / 1000.0);
         let line = status::line(&Facts {
@@ -438,6 +442,7 @@ impl App {
             tuned: self.tuned.is_some(),
             status: self.status.clone(),
             picture,
+            has_played: self.has_played,
             receiving_seconds,
             not_ts: self.not_ts,
             program: self.program.as_deref().map(program),

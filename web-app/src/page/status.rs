@@ -48,6 +48,8 @@ pub struct Facts {
     pub status: Option<Status>,
     /// What the player does.
     pub picture: Picture,
+    /// Whether this channel has shown a picture before.
+    pub has_played: bool,
     /// For how many seconds data has flowed.
     pub receiving_seconds: f64,
     /// What arrives holds no transport packets.
@@ -186,6 +188,9 @@ fn receiving(facts: &Facts) -> Line {
             "The browser gave up on the picture; it begins again at the next key frame.",
             "",
         );
+    }
+    if facts.has_played {
+        return Line::new("receiving", "The picture stands still until enough has arrived.", "");
     }
     if facts.receiving_seconds < PATIENCE_SECONDS {
         return Line::new("receiving", "Data arrives; waiting for the first whole picture.", "");
@@ -344,6 +349,9 @@ mod tests {
         assert!(line(&facts).sentence.contains("no key frame"));
         facts.program = Some(Program { playable: false, others: vec!["MPEG-2 video".into(), "AC-3".into()] });
         assert_eq!(line(&facts).sentence, "This channel cannot be played yet: it has MPEG-2 video and AC-3.");
+        facts.has_played = true;
+        facts.program = Some(Program { playable: true, others: vec![] });
+        assert!(line(&facts).sentence.contains("stands still"));
         facts.not_ts = true;
         assert_eq!(line(&facts).phase, "failed");
     }

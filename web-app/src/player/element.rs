@@ -39,7 +39,7 @@ impl Player {
         let weak = Rc::downgrade(&state);
         let frames = FrameWatch::new(video, move |frame| {
             if let Some(state) = weak.upgrade() {
-                state.borrow_mut().shown = Some(frame);
+                state.borrow_mut().frame_shown(frame);
             }
         });
         Self { state, _listeners: listeners, _frames: frames }

@@ -11,8 +11,15 @@ use crate::segmenter::Track;
 use std::collections::VecDeque;
 
 /// Margin below which Chromium runs dry, by measurement: with sound its audio renderer sets it.
-const FLOOR_WITH_AUDIO: f64 = 0.070;
-const FLOOR_VIDEO_ONLY: f64 = 0.040;
+const FLOOR_WITH_AUDIO: f64 = 0.055;
+const FLOOR_VIDEO_ONLY: f64 = 0.030;
+/// A machine on which that is not enough shows it by stalls: each raises the floor, for minutes.
+const FLOOR_STEP: f64 = 0.015;
+const FLOOR_RISE_MAX: f64 = 0.120;
+const FLOOR_DECAY: f64 = 0.000_05;
+/// What the browser wants to have ahead of a new position before it plays on.
+const PREROLL_WITH_AUDIO: f64 = 0.22;
+const PREROLL_VIDEO_ONLY: f64 = 0.06;
 /// The margin never grows beyond this: a stream that stalls then is not held back by us.
 const MARGIN_MAX: f64 = 0.8;
 const MARGIN_STEP: f64 = 0.040;
@@ -30,6 +37,10 @@ const SETTLED: f64 = 0.004;
 /// From here on the faster steps are taken, and from there on it jumps.
 const FAR: f64 = 0.25;
 const HOPELESS: f64 = 0.8;
+/// Right after the start a jump is hardly seen, and saves seconds of playing fast.
+const HOPELESS_AT_START: f64 = 0.3;
+const START_SECONDS: f64 = 3.0;
+const WORTH_A_JUMP: f64 = 0.15;
 /// A jump must have taken effect before another is considered.
 const JUMP_PAUSE: f64 = 2.0;
 /// The lag is smoothed with this weight, for the element's clock moves in steps.
@@ -62,7 +73,11 @@ pub struct Decision {
 pub struct LiveEdge {
     transits: [Window; 2],
     floor: f64,
+    /// How much the stalls of this machine have raised the floor.
+    rise: f64,
+    preroll: f64,
     margin: f64,
+    started: Option<f64>,
     target: Option<f64>,
     lag: Option<f64>,
     rate: f64,
@@ -75,11 +90,15 @@ impl LiveEdge {
     /// For a stream with or without sound.
     #[must_use]
     pub fn new(with_audio: bool) -> Self {
-        let floor = if with_audio { FLOOR_WITH_AUDIO } else { FLOOR_VIDEO_ONLY };
+        let (floor, preroll) =
+            if with_audio { (FLOOR_WITH_AUDIO, PREROLL_WITH_AUDIO) } else { (FLOOR_VIDEO_ONLY, PREROLL_VIDEO_ONLY) };
         Self {
             transits: Default::default(),
             floor,
+            rise: 0.0,
+            preroll,
             margin: floor,
+            started: None,
             target: None,
             lag: None,
             rate: 1.0,
@@ -87,6 +106,15 @@ impl LiveEdge {
             last_stall: f64::NEG_INFINITY,
             last_jump: f64::NEG_INFINITY,
         }
+    }
+
+    /// For a new session on the same machine: what its stalls have taught stays.
+    #[must_use]
+    pub fn next(&self, with_audio: bool) -> Self {
+        let mut next = Self::new(with_audio);
+        next.rise = self.rise;
+        next.margin = next.floor + next.rise;
+        next
     }
 
     /// A segment of a track that begins at `start` on the media timeline has arrived. Segments out of a cache
@@ -100,6 +128,7 @@ impl LiveEdge {
         // One hole in the data may be told more than once.
         if now - self.last_stall > 1.0 {
             self.margin = (self.margin + MARGIN_STEP).min(MARGIN_MAX);
+            self.rise = (self.rise + FLOOR_STEP).min(FLOOR_RISE_MAX);
         }
         self.last_stall = now;
         self.lag = None;
@@ -124,7 +153,8 @@ impl LiveEdge {
         let elapsed = (sight.now - self.last).clamp(0.0, 1.0);
         self.last = sight.now;
         if sight.now - self.last_stall > CALM_SECONDS {
-            self.margin = (self.margin - MARGIN_DECAY * elapsed).max(self.floor);
+            self.rise = (self.rise - FLOOR_DECAY * elapsed).max(0.0);
+            self.margin = (self.margin - MARGIN_DECAY * elapsed).max(self.floor + self.rise);
         }
         for window in &mut self.transits {
             window.expire(sight.now);
@@ -145,9 +175,11 @@ impl LiveEdge {
         self.lag = Some(lag);
         let excess = lag - target;
 
-        if excess > HOPELESS && sight.now - self.last_jump > JUMP_PAUSE {
-            let position = (sight.now - target).min(sight.buffered_end - self.margin);
-            if position > sight.current_time + FAR {
+        let started = *self.started.get_or_insert(sight.now);
+        let hopeless = if sight.now - started < START_SECONDS { HOPELESS_AT_START } else { HOPELESS };
+        if excess > hopeless && sight.now - self.last_jump > JUMP_PAUSE {
+            let position = (sight.now - target).min(sight.buffered_end - self.preroll);
+            if position > sight.current_time + WORTH_A_JUMP {
                 self.last_jump = sight.now;
                 self.lag = None;
                 self.rate = 1.0;

@@ -19,6 +19,8 @@ use web_sys::HtmlVideoElement;
 const RECOVERY_MEMORY: f64 = 15.0;
 const RECOVERY_PAUSE: f64 = 0.25;
 const RECOVERY_PAUSE_MAX: f64 = 4.0;
+/// The weight of one frame in the average delay.
+const DELAY_WEIGHT: f64 = 0.05;
 
 /// Everything about what plays now.
 pub(super) struct State {
@@ -35,7 +37,9 @@ pub(super) struct State {
     pub(super) begun: f64,
     pub(super) edge: LiveEdge,
     pub(super) capture: Capture,
-    pub(super) shown: Option<ShownFrame>,
+    /// When the browser last told of a frame on the screen.
+    pub(super) frame_told: f64,
+    pub(super) delay_ms: Option<f64>,
     /// Media that is live, not cached, has come.
     pub(super) live: bool,
     pub(super) paused: bool,
@@ -73,7 +77,8 @@ impl State {
             begun: 0.0,
             edge: LiveEdge::new(true),
             capture: Capture::default(),
-            shown: None,
+            frame_told: 0.0,
+            delay_ms: None,
             live: false,
             paused: false,
             dormant: false,
@@ -206,8 +211,8 @@ impl State {
         self.dormant = false;
         self.begun = now;
         self.moved = now;
-        self.shown = None;
-        self.edge = LiveEdge::new(tracks.audio);
+        self.delay_ms = None;
+        self.edge = self.edge.next(tracks.audio);
         // With it the browser stretches time in blocks, which costs 50 ms; a few per cent are not heard.
         browser::set_preserves_pitch(&self.video, false);
         if !self.paused {
@@ -296,17 +301,22 @@ impl State {
         figures.frames += quality.total_video_frames();
         figures.dropped_frames += quality.dropped_video_frames();
         figures.target_ms = self.edge.target_delay().map(|target| target * 1000.0);
-        figures.delay_ms = self.delay_ms();
+        figures.delay_ms = self.delay_ms;
         figures
     }
 
-    /// By the frame that was shown last, where the browser tells; by the element's position otherwise.
-    pub(super) fn delay_ms(&self) -> Option<f64> {
-        let (media_time, at) = match self.shown {
-            Some(shown) if now() - shown.display_ms / 1000.0 < 1.0 => (shown.media_time, shown.display_ms),
-            _ => (self.video.current_time(), browser::monotonic_ms()),
-        };
-        let wall_ms = js_sys::Date::now() - browser::monotonic_ms() + at;
-        Some(wall_ms - self.capture.received_ms(media_time).filter(|_| self.positioned)?)
+    /// A frame goes to the screen: its delay joins the average.
+    pub(super) fn frame_shown(&mut self, frame: ShownFrame) {
+        self.frame_told = now();
+        self.note_delay(frame.media_time, frame.display_ms);
+    }
+
+    /// What is at this media time is seen, or heard, at this time of [`browser::monotonic_ms`].
+    pub(super) fn note_delay(&mut self, media_time: f64, seen_ms: f64) {
+        let Some(received_ms) = self.capture.received_ms(media_time).filter(|_| self.positioned) else { return };
+        let wall_ms = js_sys::Date::now() - browser::monotonic_ms() + seen_ms;
+        let delay = wall_ms - received_ms;
+        // Pictures do not travel in the order in which they are shown: only the average tells something.
+        self.delay_ms = Some(self.delay_ms.map_or(delay, |average| average + (delay - average) * DELAY_WEIGHT));
     }
 }

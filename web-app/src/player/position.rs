@@ -7,9 +7,9 @@ use crate::browser;
 use wasm_bindgen::JsValue;
 
 /// A start behind a cache begins this close to its end.
-const START_BEHIND: f64 = 0.3;
+const START_BEHIND: f64 = 0.25;
 /// With more than this ahead of the first position, it is worth a jump to the end.
-const START_JUMP: f64 = 0.6;
+const START_JUMP: f64 = 0.4;
 /// A position that does not move for so long, with so much to play, needs a push, then a new session.
 const STUCK_HOLE: f64 = 0.12;
 const STUCK_PUSH: f64 = 2.0;
@@ -17,6 +17,8 @@ const STUCK_RECOVER: f64 = 5.0;
 const STUCK_AHEAD: f64 = 0.5;
 /// Ahead of a pause this much is kept; then media is left out until it plays again.
 const PAUSED_AHEAD: f64 = 20.0;
+/// A browser that has told of no frame for so long cannot, or plays sound alone: then the position has to do.
+const FRAMES_UNTOLD: f64 = 1.0;
 /// Waiting that the browser tells right after a jump is no stall.
 const JUMP_SETTLES: f64 = 1.0;
 
@@ -63,6 +65,9 @@ impl State {
             self.pushed = now;
             return self.jump(position + 0.1, now);
         }
+        if now - self.frame_told > FRAMES_UNTOLD {
+            self.note_delay(position, now * 1000.0);
+        }
         self.hold_edge(now, position, position + ahead);
     }
 
@@ -97,6 +102,7 @@ impl State {
     pub(super) fn jump(&mut self, position: f64, now: f64) {
         self.jumped = now;
         self.moved = now;
+        self.delay_ms = None;
         self.video.set_current_time(position);
     }
 
