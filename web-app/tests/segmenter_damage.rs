@@ -103,7 +103,7 @@ fn a_loss_that_the_counter_cannot_show_is_found() {
         .map(|(index, _)| index)
         .collect();
     // A frame of more than 17 packets: the second I picture.
-    let long = starts.windows(2).filter(|pair| pair[1] - pair[0] > 17).last().expect("a long frame")[0];
+    let long = starts.windows(2).filter(|pair| pair[1] - pair[0] > 17).next_back().expect("a long frame")[0];
     let whole = segmenter_support::run(&muxer.ts);
     let cut = segmenter_support::run(&without(&muxer.ts, |index| (long + 1..long + 17).contains(&index)));
     assert_eq!(missing(&crcs(&whole.video), &crcs(&cut.video)), 1);
@@ -129,7 +129,8 @@ fn packets_with_errors_are_named_and_left_out() {
     let ts = fixture("clip");
     let clean = run(&ts);
     let victim = of_pid(&packets(&ts), VIDEO)[50];
-    let faults: [(&str, fn(&mut [u8; 188])); 4] = [
+    type Damage = fn(&mut [u8; 188]);
+    let faults: [(&str, Damage); 4] = [
         ("transport_error", |packet| packet[1] |= 0x80),
         ("scrambled", |packet| packet[3] |= 0xC0),
         ("adaptation_field", |packet| {
@@ -253,14 +254,32 @@ fn a_table_with_a_wrong_crc_is_not_believed() {
 #[test]
 fn clean_pictures_can_be_had_instead_of_artefacts() {
     let ts = fixture("clip");
-    let victim = of_pid(&packets(&ts), VIDEO)[40];
-    let run = run_with(&without(&ts, |index| index == victim), 1316, Options { wait_for_random_access: true });
+    // Lost with it: a reference picture of the first second.
+    let runs = of_pid(&packets(&ts), VIDEO)[30..60]
+        .iter()
+        .map(|victim| run_with(&without(&ts, |index| index == *victim), 1316, Options::default()));
+    let waits = |run: &Run| run.discontinuities.contains(&(Track::Video, "waiting_for_random_access"));
+    let run = runs.into_iter().find(waits).expect("a loss that matters");
     run.check(1);
-    assert!(run.discontinuities.contains(&(Track::Video, "waiting_for_random_access")));
     // From the loss in the first second on, nothing but what follows a key frame comes.
     let hole = run.video.windows(2).position(|pair| pair[1].0.source_pts - pair[0].0.source_pts > 4 * 3600).unwrap();
     assert!(run.video[hole + 1].0.key);
     assert_eq!(run.audio.len(), 142);
+}
+
+#[test]
+fn a_loss_of_pictures_that_no_other_needs_is_no_reason_to_wait() {
+    let ts = fixture("clip");
+    let clean = run(&ts);
+    let mut costs = Vec::new();
+    for lost in of_pid(&packets(&ts), VIDEO).into_iter().filter(|index| (40..490).contains(index)) {
+        let run = run_with(&without(&ts, |index| index == lost), 1316, Options::default());
+        run.check(1);
+        costs.push(missing(&crcs(&clean.video), &crcs(&run.video)));
+    }
+    // B pictures here are in no other's way; what a reference picture costs is the rest of its second.
+    assert!(costs.iter().filter(|cost| **cost <= 2).count() > 20, "{costs:?}");
+    assert!(costs.iter().any(|cost| *cost > 10) && costs.iter().all(|cost| *cost <= 27), "{costs:?}");
 }
 
 proptest! {
@@ -291,8 +310,8 @@ proptest! {
                 _ => ts[at] ^= byte,
             }
         }
-        let whole = run_with(&ts, usize::MAX, Options::default());
-        let cut = run_with(&ts, chunk, Options::default());
+        let whole = run_with(&ts, usize::MAX, GO_ON);
+        let cut = run_with(&ts, chunk, GO_ON);
         prop_assert_eq!(&whole.video, &cut.video);
         prop_assert_eq!(&whole.audio, &cut.audio);
         prop_assert_eq!(&whole.faults, &cut.faults);

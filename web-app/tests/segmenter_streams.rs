@@ -3,7 +3,7 @@
 
 mod segmenter_support;
 
-use amt_web_app::segmenter::{Options, Segmenter, Track};
+use amt_web_app::segmenter::{Segmenter, Track};
 use segmenter_support::*;
 
 /// The clip's PES packets muxed anew, in order, behind a PAT and a PMT.
@@ -53,9 +53,9 @@ fn a_clean_stream_comes_out_whole_with_the_sources_times() {
 #[test]
 fn cutting_the_stream_into_pushes_changes_nothing() {
     let ts = fixture("clip");
-    let whole = run_with(&ts, usize::MAX, Options::default());
+    let whole = run_with(&ts, usize::MAX, GO_ON);
     for chunk in [1, 7, 188, 1000, 65_536] {
-        let cut = run_with(&ts, chunk, Options::default());
+        let cut = run_with(&ts, chunk, GO_ON);
         assert_eq!((&cut.video, &cut.audio, &cut.inits), (&whole.video, &whole.audio, &whole.inits), "{chunk}");
     }
 }

@@ -44,11 +44,21 @@ const CANDIDATES_MAX: usize = 4;
 const FAULT_PACKETS: u64 = 64;
 
 /// What the viewer may choose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
-    /// After a damaged video frame, hold the last clean picture until the next random access point.
-    /// Otherwise decoding goes on with the next whole frame, which may show artefacts for a moment.
+    /// After a loss of pictures that others refer to, hold the last clean one until the next random access
+    /// point. Otherwise decoding goes on with the next whole frame, which may show artefacts for a moment.
+    ///
+    /// On by default: Chromium 156 takes a frame whose references are missing (B pictures without their
+    /// co-located picture, a marking of a picture that is not there) as a fatal decoding error, which ends
+    /// the MediaSource and costs far more than the freeze.
     pub wait_for_random_access: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { wait_for_random_access: true }
+    }
 }
 
 /// Turns a transport stream into fMP4.

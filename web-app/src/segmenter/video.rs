@@ -71,32 +71,36 @@ pub(super) struct VideoFrames {
     leading_until: Option<i64>,
     /// Frames were lost since the last one that was given out.
     lost: bool,
+    /// The last whole picture.
+    last: Option<SliceHeader>,
     times: Times,
 }
 
 impl VideoFrames {
     fn new(pid: u16, options: Options) -> Self {
-        Self { pid, options, init: None, waiting: true, leading_until: None, lost: false, times: Times::default() }
+        Self {
+            pid,
+            options,
+            init: None,
+            waiting: true,
+            leading_until: None,
+            lost: false,
+            last: None,
+            times: Times::default(),
+        }
     }
 
     /// Takes the next unit.
     pub(super) fn take(&mut self, unit: &Unit<'_>, sets: &ParameterSets, release: &mut Release) {
         let sps = unit.slice.and_then(|slice| sets.sps(slice.sps_id));
         let times = self.times.of(unit, sps, &mut release.timeline);
-        let reference = unit.slice.is_none_or(|slice| slice.is_reference());
-        if unit.after_loss || unit.damaged {
-            self.lost = true;
-            if self.options.wait_for_random_access
-                && (reference || unit.after_loss)
-                && !self.waiting
-                && self.init.is_some()
-            {
-                self.waiting = true;
-                release.video(self.pid, FromUnit::Waiting);
-            }
-        }
+        self.lost |= unit.after_loss || unit.damaged;
         if unit.damaged {
             return release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
+        }
+        if self.lost && !self.waiting && self.options.wait_for_random_access && self.lacks_reference(unit, sps) {
+            self.waiting = true;
+            release.video(self.pid, FromUnit::Waiting);
         }
         if self.waiting && !unit.key {
             return;
@@ -114,6 +118,7 @@ impl VideoFrames {
         } else if self.leading_until.is_some_and(|shown| pts < shown) {
             return;
         }
+        self.last = Some(slice);
         let keep_sets = self.init.is_none_or(|(generation, _)| generation != sets.generation);
         release.video(
             self.pid,
@@ -126,6 +131,14 @@ impl VideoFrames {
                 after_loss: core::mem::take(&mut self.lost),
             }),
         );
+    }
+
+    /// Whether pictures are gone that `unit` or a later one may need. Losses of others need no waiting.
+    fn lacks_reference(&self, unit: &Unit<'_>, sps: Option<&Sps>) -> bool {
+        match (self.last, unit.slice, sps) {
+            (Some(last), Some(slice), Some(sps)) => !slice.follows(&last, sps),
+            _ => true,
+        }
     }
 
     fn initialisation(&self, sps: &Sps, sets: &ParameterSets) -> Init {

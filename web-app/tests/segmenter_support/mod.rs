@@ -18,6 +18,9 @@ pub fn fixture(name: &str) -> Vec<u8> {
     std::fs::read(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
+/// After a loss, go on with the next whole frame.
+pub const GO_ON: Options = Options { wait_for_random_access: false };
+
 /// What came out of a stream.
 #[derive(Debug, Default, PartialEq)]
 pub struct Run {
@@ -31,7 +34,7 @@ pub struct Run {
 }
 
 pub fn run(ts: &[u8]) -> Run {
-    run_with(ts, 1316, Options::default())
+    run_with(ts, 1316, GO_ON)
 }
 
 pub fn run_with(ts: &[u8], chunk: usize, options: Options) -> Run {

@@ -349,6 +349,12 @@ impl SliceHeader {
         self.reference
     }
 
+    /// Whether no reference picture is missing between `before` and this one, by `frame_num` (7.4.3).
+    pub(in crate::segmenter) fn follows(&self, before: &Self, sps: &Sps) -> bool {
+        let due = before.frame_num + u32::from(before.reference);
+        self.idr || self.sps_id == before.sps_id && self.frame_num == due % (1 << sps.log2_max_frame_num)
+    }
+
     /// Whether this slice is of the second field of the frame whose first field is `first` (3.30).
     pub(in crate::segmenter) fn completes_frame_of(&self, first: &Self) -> bool {
         matches!((self.field, first.field), (Some(this), Some(other)) if this != other)
