@@ -27,7 +27,9 @@ fn is_root() -> bool {
 /// A copy of the helper that nobody can run, and a command line that makes us nobody where we are root.
 fn as_nobody(stage: &Stage) -> Result<Command> {
     let copy: PathBuf = stage.dir().join("amt-helper");
-    fs::copy(stage::helper_binary()?, &copy)?;
+    if !copy.exists() {
+        fs::copy(stage::helper_binary()?, &copy)?;
+    }
     fs::set_permissions(stage.dir(), fs::Permissions::from_mode(0o755))?;
     if !is_root() {
         return Ok(Command::new(copy));
