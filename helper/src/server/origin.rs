@@ -67,7 +67,8 @@ impl Admission {
         }
         // Programs that are no browsers send none.
         for origin in headers.get_all(header::ORIGIN).iter().map(text) {
-            let own = origin.strip_prefix("http://").is_some_and(|authority| authority == host);
+            // A name without a port is a proxy's, and says nothing of the page's own address.
+            let own = !without_port(&host) && origin.strip_prefix("http://").is_some_and(|own| own == host);
             if !own && !self.origins.contains(&origin) {
                 return Err(Refused::Origin(origin));
             }
@@ -81,7 +82,8 @@ impl Admission {
             let address = address.or_else(|_| host.trim_matches(['[', ']']).parse::<IpAddr>().map(|ip| (ip, 80)));
             address.is_ok_and(|(_, of_host)| of_host == port)
         });
-        by_address || self.hosts.iter().any(|known| known == host)
+        // trunk's proxy leaves the port out. It is the name that tells a foreign page, not the port.
+        by_address || without_port(host) || self.hosts.iter().any(|known| known == host)
     }
 
     /// Looks at the token in a query, where one is needed.
@@ -92,6 +94,10 @@ impl Admission {
         let differ = given.bytes().zip(token.bytes()).fold(0, |differ, (a, b)| differ | (a ^ b));
         if given.len() == token.len() && differ == 0 { Ok(()) } else { Err(Refused::Token) }
     }
+}
+
+fn without_port(host: &str) -> bool {
+    LOOPBACK.contains(&host)
 }
 
 #[cfg(test)]
@@ -119,18 +125,21 @@ mod tests {
     #[test]
     fn the_helpers_own_names_and_trunks_are_let_in() {
         let admission = admission("127.0.0.1:8081", &[], None);
-        for host in ["localhost:8081", "127.0.0.1:8081", "[::1]:8081", "LOCALHOST:8081", "localhost:8080"] {
+        for host in ["localhost:8081", "127.0.0.1:8081", "[::1]:8081", "LOCALHOST:8081", "localhost:8080", "127.0.0.1"]
+        {
             assert_eq!(check(&admission, host, None), Ok(()), "{host}");
         }
         for origin in ["http://localhost:8081", "http://127.0.0.1:8081", "http://localhost:8080"] {
             assert_eq!(check(&admission, "127.0.0.1:8081", Some(origin)), Ok(()), "{origin}");
         }
+        assert_eq!(check(&admission, "127.0.0.1", Some("http://localhost:8080")), Ok(()), "through trunk's proxy");
+        assert!(check(&admission, "127.0.0.1", Some("http://127.0.0.1")).is_err(), "another server's page through it");
     }
 
     #[test]
     fn foreign_names_and_origins_are_refused() {
         let admission = admission("127.0.0.1:8081", &[], None);
-        for host in ["evil.example:8081", "evil.example", "127.0.0.1:9999", "127.0.0.1", "", "localhost:8081.evil"] {
+        for host in ["evil.example:8081", "evil.example", "127.0.0.1:9999", "", "localhost:8081.evil"] {
             assert!(matches!(check(&admission, host, None), Err(Refused::Host(..))), "{host}");
         }
         for origin in
