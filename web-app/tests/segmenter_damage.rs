@@ -255,11 +255,12 @@ fn a_table_with_a_wrong_crc_is_not_believed() {
 fn clean_pictures_can_be_had_instead_of_artefacts() {
     let ts = fixture("clip");
     // Lost with it: a reference picture of the first second.
-    let runs = of_pid(&packets(&ts), VIDEO)[30..60]
+    let victims = of_pid(&packets(&ts), VIDEO);
+    let mut runs = victims[30..60]
         .iter()
         .map(|victim| run_with(&without(&ts, |index| index == *victim), 1316, Options::default()));
     let waits = |run: &Run| run.discontinuities.contains(&(Track::Video, "waiting_for_random_access"));
-    let run = runs.into_iter().find(waits).expect("a loss that matters");
+    let run = runs.find(waits).expect("a loss that matters");
     run.check(1);
     // From the loss in the first second on, nothing but what follows a key frame comes.
     let hole = run.video.windows(2).position(|pair| pair[1].0.source_pts - pair[0].0.source_pts > 4 * 3600).unwrap();

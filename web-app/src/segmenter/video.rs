@@ -71,8 +71,10 @@ pub(super) struct VideoFrames {
     leading_until: Option<i64>,
     /// Frames were lost since the last one that was given out.
     lost: bool,
-    /// The last whole picture.
-    last: Option<SliceHeader>,
+    /// The last whole picture, and its decoding time.
+    last: Option<(SliceHeader, i64)>,
+    /// Pictures in a row that no other refers to: now, and at most.
+    disposable: [i64; 2],
     times: Times,
 }
 
@@ -86,6 +88,7 @@ impl VideoFrames {
             leading_until: None,
             lost: false,
             last: None,
+            disposable: [0; 2],
             times: Times::default(),
         }
     }
@@ -98,7 +101,7 @@ impl VideoFrames {
         if unit.damaged {
             return release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
         }
-        if self.lost && !self.waiting && self.options.wait_for_random_access && self.lacks_reference(unit, sps) {
+        if self.lost && !self.waiting && self.options.wait_for_random_access && self.lacks_reference(unit, sps, times) {
             self.waiting = true;
             release.video(self.pid, FromUnit::Waiting);
         }
@@ -118,7 +121,10 @@ impl VideoFrames {
         } else if self.leading_until.is_some_and(|shown| pts < shown) {
             return;
         }
-        self.last = Some(slice);
+        self.last = Some((slice, dts));
+        let [now, most] = self.disposable;
+        let now = if slice.is_reference() { 0 } else { now + 1 };
+        self.disposable = [now, most.max(now)];
         let keep_sets = self.init.is_none_or(|(generation, _)| generation != sets.generation);
         release.video(
             self.pid,
@@ -133,10 +139,14 @@ impl VideoFrames {
         );
     }
 
-    /// Whether pictures are gone that `unit` or a later one may need. Losses of others need no waiting.
-    fn lacks_reference(&self, unit: &Unit<'_>, sps: Option<&Sps>) -> bool {
-        match (self.last, unit.slice, sps) {
-            (Some(last), Some(slice), Some(sps)) => !slice.follows(&last, sps),
+    /// Whether pictures are gone that `unit` or a later one may need. Losses of others need no waiting: then
+    /// `frame_num` goes on, and no more are gone than come in a row. (With an IDR picture gone it may seem to.)
+    fn lacks_reference(&self, unit: &Unit<'_>, sps: Option<&Sps>, times: Option<(i64, i64)>) -> bool {
+        match (self.last, unit.slice, sps, times) {
+            (Some((last, before)), Some(slice), Some(sps), Some((dts, _))) => {
+                let gone = (dts - before + self.times.step() / 2) / self.times.step().max(1) - 1;
+                !(slice.idr || slice.follows(&last, sps) && gone <= self.disposable[1])
+            }
             _ => true,
         }
     }
