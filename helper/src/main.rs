@@ -13,7 +13,7 @@ use amt_shared::amt_url::RelayAddress;
 use clap::{CommandFactory, Parser};
 use std::future::Future;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -50,17 +50,16 @@ fn serve(options: &Serve) -> anyhow::Result<ExitCode> {
 fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
     let upstream = options.upstream_interface.clone().map_or(Upstream::Clip, Upstream::Interface);
     let own_channel = matches!(upstream, Upstream::Clip);
-    let bind = options.relay_address;
-    let relay =
-        Relay::bind(&RelayOptions { bind, upstream, frame_log: options.frame_log.clone() }).map_err(|error| {
-            let elsewhere = SocketAddr::new(bind.ip(), bind.port().checked_add(1).unwrap_or(2269));
-            let in_use =
-                error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::AddrInUse)
-                    || error.to_string().contains("in use");
-            if in_use { error.context(format!("Choose another port with --relay-address {elsewhere}")) } else { error }
-        })?;
+    let frame_log = options.frame_log.clone();
+    let relay = Relay::bind(&RelayOptions { bind: options.relay_address, upstream, frame_log })?;
+    let address = relay.local_addr()?;
+    // What an interface brings has addresses of its own.
+    let url = own_channel.then(|| demo_url(address));
+    let channel = url.as_ref().map(|url| format!(" Its channel: {url}")).unwrap_or_default();
+    let relay_line = format!("The demo's relay listens at {address}.{channel}");
     if options.relay_only {
         give_up_root(&options.sockets)?;
+        say(relay_line);
         return run(async |stop| {
             relay.run(stop.stopped()).await?;
             Ok(ExitCode::SUCCESS)
@@ -70,8 +69,7 @@ fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
     let transports = Transports::open(options.sockets.transport)?;
     give_up_root(&options.sockets)?;
     say(transports.sentence());
-    // What an interface brings has an address of its own.
-    let url = own_channel.then(|| relay.local_addr().map(demo_url)).transpose()?;
+    say(relay_line);
     let page = Page { options: &options.listen, listener, url, relays: Vec::new() };
     run(async |stop| {
         // The relay outlives the tunnels, so that they end properly.

@@ -14,13 +14,13 @@ pub mod looper;
 mod native;
 mod television;
 
+use crate::privilege::create_output;
 use crate::terminal::say;
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::{Host, RelayAddress};
 use anyhow::{Context as _, anyhow, bail};
 use driver::{Driver, Source};
 use native::Native;
-use std::fs::File;
 use std::future::Future;
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -84,18 +84,22 @@ impl Relay {
         }
         let socket = std::net::UdpSocket::bind(bind).map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => anyhow!(
-                "Port {} of {} is in use: another relay or gateway runs here. Stop it, or choose another port.",
+                "Port {} of {} is in use: another relay or gateway runs here. Stop it, or choose another port with \
+                 --relay-address {}.",
                 bind.port(),
-                bind.ip()
+                bind.ip(),
+                SocketAddr::new(bind.ip(), bind.port().checked_add(1).unwrap_or(DEFAULT_BIND.port()))
             ),
-            ErrorKind::AddrNotAvailable => anyhow!("{} is no address of this machine.", bind.ip()),
+            ErrorKind::AddrNotAvailable => {
+                anyhow!("{} is no address of this machine. Choose one that is with --relay-address.", bind.ip())
+            }
             _ => anyhow!("The relay cannot listen on {bind}: {error}."),
         })?;
         socket.set_nonblocking(true)?;
         let (source, what) = match &options.upstream {
             Upstream::Clip => {
                 let log = options.frame_log.as_ref().map(|path| {
-                    File::create(path).with_context(|| format!("The frame log {} cannot be written.", path.display()))
+                    create_output(path).with_context(|| format!("The frame log {} cannot be written", path.display()))
                 });
                 let television = Television::new(log.transpose()?).context("The embedded clip is damaged.")?;
                 (Source::Clip(television), "playing the test card".to_owned())

@@ -179,7 +179,9 @@ impl<C: Consumer> Tunnel<'_, C> {
     /// Looks up the names, and tries the relays round and round.
     async fn follow<S: Future<Output = ()>>(&mut self, signals: &mut Signals<'_, S>) -> Signal {
         loop {
-            self.consumer.status(self.narrator.resolving(&self.plan));
+            if let Some(status) = self.narrator.resolving(&self.plan) {
+                self.consumer.status(status);
+            }
             let target = tokio::select! {
                 target = resolve::resolve(&self.plan) => target,
                 signal = signals.next() => return signal,

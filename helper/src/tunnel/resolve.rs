@@ -55,9 +55,6 @@ pub(super) async fn resolve(plan: &Plan) -> Result<Target, Status> {
     }
     relays.truncate(MAX_RELAYS);
     if plan.relays.is_empty() {
-        remarks.push(format!(
-            "No relay is named: asking the anycast address {ANYCAST} (RFC 7450, 7.1). Name one with ?relay= or --relay."
-        ));
         relays.push((ANYCAST, amt::PORT).into());
     }
     if relays.is_empty() {

@@ -3,6 +3,7 @@
 use super::Plan;
 use super::resolve::ANYCAST;
 use crate::amt::gateway::{Cause, Event, Report};
+use amt_shared::amt_url::Host;
 use amt_shared::wire::{Phase, Status};
 use std::io;
 use std::net::SocketAddr;
@@ -45,15 +46,25 @@ impl Narrator {
         self.unreachable
     }
 
-    pub(super) fn resolving(&mut self, plan: &Plan) -> Status {
+    /// `None` where there is nothing to look up.
+    pub(super) fn resolving(&mut self, plan: &Plan) -> Option<Status> {
         self.relay = None;
         self.unreachable = false;
-        let sentence = match plan.relays.as_slice() {
-            [] => format!("No relay is named; the nearest one is asked for at {ANYCAST}."),
-            [relay] => format!("Looking up the relay {relay}."),
-            relays => format!("Looking up {} relays.", relays.len()),
+        let is_name = |host: &Host| matches!(host, Host::Name(_));
+        let mut relays = plan.relays.iter().filter(|relay| is_name(&relay.host));
+        let (sentence, advice) = match (relays.next(), relays.count()) {
+            (None, _) if plan.relays.is_empty() => (
+                format!("No relay is named: asking the anycast address {ANYCAST} (RFC 7450, 7.1)."),
+                Some("Name one with ?relay= or --relay."),
+            ),
+            (Some(relay), 0) => (format!("Looking up the relay {relay}."), None),
+            (Some(_), more) => (format!("Looking up {} relays.", more + 1), None),
+            (None, _) if plan.url.source.iter().chain([&plan.url.group]).any(is_name) => {
+                (format!("Looking up {}.", self.channel), None)
+            }
+            (None, _) => return None,
         };
-        self.status(Phase::Resolving, sentence, None)
+        Some(self.status(Phase::Resolving, sentence, advice))
     }
 
     pub(super) fn next_relay(&mut self, relay: SocketAddr, next: Option<SocketAddr>) -> Status {
@@ -142,7 +153,8 @@ impl Narrator {
         );
         // An Advertisement is told with the Request that follows, the first data with the time it took.
         let told_otherwise = matches!(event, Event::Advertisement { .. } | Event::Receiving { .. });
-        let routine = self.refreshing && of_a_refresh || told_otherwise;
+        let repeated = matches!(event, Event::Report { repeated: true, .. });
+        let routine = self.refreshing && of_a_refresh || told_otherwise || repeated;
         Told { status, routine }
     }
 
