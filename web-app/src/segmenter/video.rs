@@ -101,7 +101,7 @@ impl VideoFrames {
         if unit.damaged {
             return release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
         }
-        if self.lost && !self.waiting && self.options.wait_for_random_access && self.lacks_reference(unit, sps, times) {
+        if self.options.wait_for_random_access && !self.waiting && self.lacks_reference(unit, sps, times) {
             self.waiting = true;
             release.video(self.pid, FromUnit::Waiting);
         }
@@ -141,13 +141,16 @@ impl VideoFrames {
 
     /// Whether pictures are gone that `unit` or a later one may need. Losses of others need no waiting: then
     /// `frame_num` goes on, and no more are gone than come in a row. (With an IDR picture gone it may seem to.)
+    /// A loss that the continuity counters did not show is one where both the time and `frame_num` step.
     fn lacks_reference(&self, unit: &Unit<'_>, sps: Option<&Sps>, times: Option<(i64, i64)>) -> bool {
         match (self.last, unit.slice, sps, times) {
             (Some((last, before)), Some(slice), Some(sps), Some((dts, _))) => {
-                let gone = (dts - before + self.times.step() / 2) / self.times.step().max(1) - 1;
-                !(slice.idr || slice.follows(&last, sps) && gone <= self.disposable[1])
+                let step = self.times.step().max(1);
+                let gone = (dts - before + step / 2) / step - 1;
+                let follows = slice.follows(&last, sps);
+                if self.lost { !(slice.idr || follows && gone <= self.disposable[1]) } else { !follows && gone > 0 }
             }
-            _ => true,
+            _ => self.lost,
         }
     }
 
