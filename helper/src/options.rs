@@ -1,4 +1,5 @@
 //! What the command line and the environment may say, and what each of it means to a person.
+#![allow(rustdoc::bare_urls, reason = "these comments are the text of --help")]
 
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::{RelayAddress, UrlError, parse_relays};

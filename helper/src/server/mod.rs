@@ -1,4 +1,4 @@
-//! What the helper serves over HTTP: the page, the WebSocket and the status; to whom, see [`origin`].
+//! What the helper serves over HTTP: the page, the WebSocket and the status; to whom, see `origin`.
 
 mod origin;
 mod page;
