@@ -162,7 +162,7 @@ fn skip_scaling_lists(r: &mut BitReader<'_>, lists: usize) -> Option<()> {
         let (mut last, mut next) = (8, 8);
         for _ in 0..if list < 6 { 16 } else { 64 } {
             if next != 0 {
-                next = (last + r.se()?).rem_euclid(256);
+                next = last.wrapping_add(r.se()?).rem_euclid(256);
             }
             if next != 0 {
                 last = next;
@@ -412,6 +412,47 @@ fn sei_number(rest: &mut &[u8]) -> Option<usize> {
         number += usize::from(byte);
         if byte != 0xFF {
             return Some(number);
+        }
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Of a 160×90 stream of x264, High profile.
+    const SPS: [u8; 25] = [
+        0x67, 0x64, 0x00, 0x0B, 0xAC, 0xD3, 0x0A, 0x37, 0xE4, 0xC0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04, 0x00, 0x00,
+        0x03, 0x00, 0xC8, 0x3C, 0x50, 0xA4, 0xE0,
+    ];
+
+    #[test]
+    fn a_cropped_picture_has_the_size_that_is_shown() {
+        let sps = Sps::parse(&SPS).unwrap();
+        assert_eq!((sps.width, sps.height), (160, 90));
+        assert_eq!((sps.codec().as_str(), sps.frame_duration), ("avc1.64000b", Some((2, 50))));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn changed_and_random_units_read_without_panic(
+            edits in proptest::collection::vec((0usize..25, any::<u8>()), 0..6),
+            random in proptest::collection::vec(any::<u8>(), 0..200),
+        ) {
+            let mut changed = SPS.to_vec();
+            for (at, byte) in edits {
+                changed[at] = byte;
+            }
+            let pps = Pps { id: 0, sps_id: 0, bottom_field_pic_order: true };
+            for unit in [&changed, &random] {
+                let _ = (Sps::parse(unit), Pps::parse(unit), has_recovery_point(unit));
+                if let Some(sps) = Sps::parse(&changed) {
+                    let _ = SliceHeader::parse(unit, |_| Some((&sps, &pps)));
+                }
+            }
         }
     }
 }
