@@ -159,7 +159,7 @@ fn skip_scaling_lists(r: &mut BitReader<'_>, lists: usize) -> Option<()> {
         if !r.bit()? {
             continue;
         }
-        let (mut last, mut next) = (8, 8);
+        let (mut last, mut next) = (8i32, 8);
         for _ in 0..if list < 6 { 16 } else { 64 } {
             if next != 0 {
                 next = last.wrapping_add(r.se()?).rem_euclid(256);
