@@ -10,7 +10,7 @@ use crate::player::Player;
 use crate::player::figures::Condition;
 use crate::worker::message::{FromWorker, Stream, ToWorker};
 use amt_shared::stats::ChannelStats;
-use amt_shared::wire::{FromHelper, PROTOCOL, Phase, Status};
+use amt_shared::wire::{FromHelper, PROTOCOL, Status};
 use amt_shared::{AmtUrl, amt_url::UrlError};
 use js_sys::ArrayBuffer;
 use std::cell::RefCell;
@@ -42,7 +42,7 @@ pub(super) struct App {
     chosen: bool,
     status: Option<Status>,
     pub(super) stats: ChannelStats,
-    receiving_since: Option<f64>,
+    phase_since: f64,
     not_ts: bool,
     program: Option<Vec<Stream>>,
     pub(super) faults: BTreeMap<String, u64>,
@@ -81,7 +81,7 @@ pub fn start() {
             chosen: false,
             status: None,
             stats: ChannelStats::default(),
-            receiving_since: None,
+            phase_since: 0.0,
             not_ts: false,
             program: None,
             faults: BTreeMap::new(),
@@ -236,7 +236,6 @@ impl App {
             FromWorker::Unreachable { .. } => {
                 self.helper = Helper::Unreachable;
                 self.status = None;
-                self.receiving_since = None;
             }
             FromWorker::Helper { message } => self.helper_says(message),
             FromWorker::Restart => {
@@ -268,10 +267,8 @@ impl App {
                 }
             }
             FromHelper::Status(status) => {
-                if status.phase == Phase::Receiving {
-                    self.receiving_since.get_or_insert_with(browser::monotonic_ms);
-                } else {
-                    self.receiving_since = None;
+                if self.status.as_ref().is_none_or(|before| before.phase != status.phase) {
+                    self.phase_since = browser::monotonic_ms();
                 }
                 self.status = Some(status);
             }
@@ -323,7 +320,6 @@ impl App {
         self.tuned = None;
         self.status = None;
         self.stats = ChannelStats::default();
-        self.receiving_since = None;
         self.not_ts = false;
         self.program = None;
         self.faults.clear();
@@ -435,7 +431,6 @@ impl App {
             self.recoveries_seen = figures.recoveries;
             self.has_played = true;
         }
-        let receiving_seconds = self.receiving_since.map_or(0.0, |since| (browser::monotonic_ms() - since) / 1000.0);
         let line = status::line(&Facts {
             can_play: browser::has_media_source(),
             helper: self.helper,
@@ -443,7 +438,7 @@ impl App {
             status: self.status.clone(),
             picture,
             has_played: self.has_played,
-            receiving_seconds,
+            phase_seconds: (browser::monotonic_ms() - self.phase_since) / 1000.0,
             not_ts: self.not_ts,
             program: self.program.as_deref().map(program),
             refused: figures.refused.clone(),

@@ -2,7 +2,7 @@
 
 use amt_shared::wire::{Phase, Status};
 
-/// Data without a picture for so long is worth another sentence.
+/// Nothing, or data without a picture, for so long is worth another sentence.
 const PATIENCE_SECONDS: f64 = 5.0;
 
 /// The connection to the helper.
@@ -50,8 +50,8 @@ pub struct Facts {
     pub picture: Picture,
     /// Whether this channel has shown a picture before.
     pub has_played: bool,
-    /// For how many seconds data has flowed.
-    pub receiving_seconds: f64,
+    /// For how many seconds the helper's phase has been the same.
+    pub phase_seconds: f64,
     /// What arrives holds no transport packets.
     pub not_ts: bool,
     /// Whether a programme was found, and the streams in it that cannot be played, by name.
@@ -143,7 +143,11 @@ pub fn line(facts: &Facts) -> Line {
     if status.phase == Phase::Receiving {
         return receiving(facts);
     }
-    Line::new(phase_name(status.phase), status.sentence.as_str(), status.advice.clone().unwrap_or_default())
+    let mut line = Line::new(phase_name(status.phase), &status.sentence, status.advice.clone().unwrap_or_default());
+    if status.phase == Phase::Joined && line.advice.is_empty() && facts.phase_seconds > PATIENCE_SECONDS {
+        line.advice = "If this stays, nobody sends to this group, or the sender is another one: check both.".into();
+    }
+    line
 }
 
 fn receiving(facts: &Facts) -> Line {
@@ -192,7 +196,7 @@ fn receiving(facts: &Facts) -> Line {
     if facts.has_played {
         return Line::new("receiving", "The picture stands still until enough has arrived.", "");
     }
-    if facts.receiving_seconds < PATIENCE_SECONDS {
+    if facts.phase_seconds < PATIENCE_SECONDS {
         return Line::new("receiving", "Data arrives; waiting for the first whole picture.", "");
     }
     if facts.program.is_none() {
@@ -312,6 +316,16 @@ mod tests {
     }
 
     #[test]
+    fn a_group_without_traffic_is_told_with_what_to_check() {
+        let mut facts = receiving_facts();
+        let sentence = "Joined; waiting for data.".to_owned();
+        facts.status = Some(Status { phase: Phase::Joined, sentence, advice: None, relay: None });
+        assert_eq!(line(&facts).advice, "");
+        facts.phase_seconds = 10.0;
+        assert!(line(&facts).advice.contains("nobody sends to this group"));
+    }
+
+    #[test]
     fn playing_is_told_with_its_figures() {
         let mut facts = receiving_facts();
         facts.picture = Picture::Moving;
@@ -343,7 +357,7 @@ mod tests {
     fn data_that_gives_no_picture_is_told_by_its_cause() {
         let mut facts = receiving_facts();
         assert!(line(&facts).sentence.contains("waiting for the first whole picture"));
-        facts.receiving_seconds = 10.0;
+        facts.phase_seconds = 10.0;
         assert!(line(&facts).sentence.contains("no programme"));
         facts.program = Some(Program { playable: true, others: vec![] });
         assert!(line(&facts).sentence.contains("no key frame"));
