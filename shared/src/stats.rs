@@ -17,7 +17,7 @@ pub struct ChannelStats {
     pub bytes: u64,
     /// Transport packets in them.
     pub ts_packets: u64,
-    /// TS bits a second over the last report's interval.
+    /// TS bits a second, the mean of the last seconds.
     pub bits_per_second: u64,
     /// Packets missing by the continuity counters (ISO/IEC 13818-1, 2.4.3.3), summed over the PIDs.
     pub continuity_lost: u64,

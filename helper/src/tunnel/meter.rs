@@ -4,12 +4,16 @@ use crate::channel::packets;
 use crate::rtp::Rtp;
 use amt_shared::stats::ChannelStats;
 use amt_shared::ts::{Continuity, ContinuityTracker, NULL_PID};
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// Datagrams without a transport packet, one after another, after which the data counts as something else.
 const NOT_TS: u32 = 20;
 /// Datagrams for other ports, with none for ours, after which a mistyped port is more likely than not.
 const OTHER_PORT: u32 = 20;
+
+/// How far back the rate looks: over several groups of pictures, or it swings with their sizes.
+const RATE_WINDOW: Duration = Duration::from_secs(5);
 
 /// What a user should be told about the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +30,8 @@ pub(super) struct Meter {
     began: Instant,
     last: Option<Instant>,
     trackers: Vec<ContinuityTracker>,
-    reported: (Instant, u64),
+    /// When the counters were reported, and the bytes by then; the oldest is about [`RATE_WINDOW`] back.
+    reported: VecDeque<(Instant, u64)>,
     /// RTP losses and socket drops of relays before this one.
     socket_dropped_before: u64,
     not_ts: u32,
@@ -42,7 +47,7 @@ impl Meter {
             began: now,
             last: None,
             trackers: vec![ContinuityTracker::default(); usize::from(NULL_PID) + 1],
-            reported: (now, 0),
+            reported: VecDeque::from([(now, 0)]),
             socket_dropped_before: 0,
             not_ts: 0,
             other_port: (0, 0),
@@ -117,12 +122,19 @@ impl Meter {
 
     /// The counters as they are now.
     pub(super) fn report(&mut self, now: Instant, rtp: &Rtp) -> &ChannelStats {
-        let (then, bytes) = self.reported;
-        let seconds = now.saturating_duration_since(then).as_secs_f64();
-        if seconds > 0.0 {
-            self.stats.bits_per_second = ((self.stats.bytes - bytes) as f64 * 8.0 / seconds) as u64;
-            self.reported = (now, self.stats.bytes);
+        if self.last.is_none() {
+            self.reported.clear();
         }
+        while self.reported.get(1).is_some_and(|(then, _)| now.saturating_duration_since(*then) >= RATE_WINDOW) {
+            self.reported.pop_front();
+        }
+        if let Some((then, bytes)) = self.reported.front() {
+            let seconds = now.saturating_duration_since(*then).as_secs_f64();
+            if seconds > 0.0 {
+                self.stats.bits_per_second = ((self.stats.bytes - bytes) as f64 * 8.0 / seconds) as u64;
+            }
+        }
+        self.reported.push_back((now, self.stats.bytes));
         self.stats.silent_ms = self.last.map(|last| millis(now.saturating_duration_since(last)));
         self.stats.rtp = rtp.is_rtp();
         self.stats.rtp_lost = rtp.lost();
@@ -149,6 +161,25 @@ mod tests {
         assert_eq!((stats.datagrams, stats.ts_packets, stats.bytes), (2, 3, 3 * 188));
         assert_eq!((stats.continuity_lost, stats.join_ms, stats.silent_ms), (3, Some(250), Some(500)));
         assert_eq!(stats.bits_per_second, 3 * 188 * 8);
+    }
+
+    #[test]
+    fn the_rate_is_the_mean_of_the_last_seconds() {
+        let second = Duration::from_secs(1);
+        let mut now = Instant::now();
+        let mut meter = Meter::new(now);
+        let mut rate = 0;
+        for packets in [0, 0, 0, 20, 0, 20, 0, 20, 0, 20, 0, 20] {
+            (0..packets).for_each(|_| meter.count(now, &video(0)));
+            now += second;
+            rate = meter.report(now, &Rtp::default()).bits_per_second;
+        }
+        assert!((7 * 188 * 8..=13 * 188 * 8).contains(&rate), "{rate}");
+        for _ in 0..6 {
+            now += second;
+            rate = meter.report(now, &Rtp::default()).bits_per_second;
+        }
+        assert_eq!(rate, 0);
     }
 
     #[test]
