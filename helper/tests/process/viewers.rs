@@ -17,6 +17,7 @@ async fn a_page_gets_the_stream_as_it_was_sent() {
     let mut page = Page::open(helper.address()).await;
     page.tune(&relay.url()).await;
     let status = page.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
     assert_eq!(status.relay, Some(relay.address.to_string()));
     let mut stream = Stream::default();
     let (mut sent, mut got, mut next) = (Vec::new(), Vec::new(), 0);
@@ -44,6 +45,7 @@ async fn a_second_page_shares_the_tunnel_and_starts_at_once() {
     let mut first = Page::open(helper.address()).await;
     first.tune(&relay.url()).await;
     first.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
     let mut stream = Stream::default();
     for _ in 0..Stream::INTERVAL + 5 {
         relay.send(&stream.datagram());
@@ -111,6 +113,7 @@ async fn a_page_that_takes_nothing_loses_back_to_a_random_access_point_and_hurts
     fast.tune(&relay.url()).await;
     slow.tune(&relay.url()).await;
     fast.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
 
     let mut stream = Stream::default();
     let (mut sent, mut got, mut next) = (0, 0, 0);
@@ -151,6 +154,7 @@ async fn a_bad_address_costs_neither_the_socket_nor_other_channels() {
     let mut watching = Page::open(address).await;
     watching.tune(&relay.url()).await;
     watching.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
 
     let mut page = Page::open(address).await;
     page.tune("http://not.an.amt.url/").await;
@@ -162,6 +166,7 @@ async fn a_bad_address_costs_neither_the_socket_nor_other_channels() {
     assert!(status.sentence.contains("no-such-relay.invalid") && status.advice.is_some());
     page.tune(&relay.url_of(OTHER_GROUP)).await;
     page.wait_for(Phase::Joined).await;
+    relay.wait_for_join(OTHER_GROUP);
     relay.send_to(OTHER_GROUP, 1234, &Stream::default().datagram());
     page.frame().await;
 
@@ -178,6 +183,7 @@ async fn another_relay_is_heeded_while_the_first_brings_nothing() {
     page.wait_for(Phase::Failed).await;
     page.tune(&relay.url()).await;
     page.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
     relay.send(&Stream::default().datagram());
     page.frame().await;
 }
@@ -189,6 +195,7 @@ async fn what_is_no_transport_stream_is_told() {
     let mut page = Page::open(helper.address()).await;
     page.tune(&relay.url()).await;
     page.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
     for _ in 0..30 {
         relay.send(&[0x20; 1000]);
     }
@@ -202,6 +209,7 @@ async fn a_mistyped_port_is_told_with_the_right_one() {
     let mut page = Page::open(helper.address()).await;
     page.tune(&relay.url()).await;
     page.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
     for _ in 0..30 {
         relay.send_to(GROUP, 5555, &Stream::default().datagram());
     }
@@ -216,6 +224,7 @@ async fn a_relay_that_is_not_there_is_told_and_the_next_one_is_tried() {
     // Nobody listens on the discard port of loopback.
     page.tune(&relay.url().replace("?relay=", "?timeout=1&relay=127.0.0.1:9,")).await;
     page.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
     relay.send(&Stream::default().datagram());
     page.frame().await;
     helper.lines.wait_for("No relay listens at 127.0.0.1:9");
