@@ -5,14 +5,14 @@
 //! the moment it arrives (`arrival - start`): it must have arrived before its turn comes, so the lag has to
 //! stay above every track's worst transit. Reordered pictures, audio that comes in bursts and jitter on the
 //! way all show in the transit, so nothing has to be known about them. What the browser itself needs on top
-//! is the margin: a floor that was measured, raised after every stall.
+//! is a floor that was measured, and a margin that stalls teach.
 
 use crate::segmenter::Track;
 use std::collections::VecDeque;
 
-/// Margin below which Chromium runs dry, by measurement: with sound its audio renderer sets it.
-const FLOOR_WITH_AUDIO: f64 = 0.055;
-const FLOOR_VIDEO_ONLY: f64 = 0.030;
+/// What a segment has to be early by, by track, or Chromium runs dry, by measurement: its audio renderer
+/// decodes well ahead of what is heard, while a picture is needed when its turn comes.
+const FLOOR: [f64; 2] = [0.030, 0.080];
 /// A machine on which that is not enough shows it by stalls: each raises the floor, for minutes.
 const FLOOR_STEP: f64 = 0.015;
 const FLOOR_RISE_MAX: f64 = 0.120;
@@ -72,10 +72,10 @@ pub struct Decision {
 #[derive(Debug)]
 pub struct LiveEdge {
     transits: [Window; 2],
-    floor: f64,
-    /// How much the stalls of this machine have raised the floor.
+    /// How much the stalls of this machine have raised the floors.
     rise: f64,
     preroll: f64,
+    /// On top of the floors, `rise` at least.
     margin: f64,
     started: Option<f64>,
     target: Option<f64>,
@@ -90,14 +90,11 @@ impl LiveEdge {
     /// For a stream with or without sound.
     #[must_use]
     pub fn new(with_audio: bool) -> Self {
-        let (floor, preroll) =
-            if with_audio { (FLOOR_WITH_AUDIO, PREROLL_WITH_AUDIO) } else { (FLOOR_VIDEO_ONLY, PREROLL_VIDEO_ONLY) };
         Self {
             transits: Default::default(),
-            floor,
             rise: 0.0,
-            preroll,
-            margin: floor,
+            preroll: if with_audio { PREROLL_WITH_AUDIO } else { PREROLL_VIDEO_ONLY },
+            margin: 0.0,
             started: None,
             target: None,
             lag: None,
@@ -113,7 +110,7 @@ impl LiveEdge {
     pub fn next(&self, with_audio: bool) -> Self {
         let mut next = Self::new(with_audio);
         next.rise = self.rise;
-        next.margin = next.floor + next.rise;
+        next.margin = next.rise;
         next
     }
 
@@ -154,13 +151,13 @@ impl LiveEdge {
         self.last = sight.now;
         if sight.now - self.last_stall > CALM_SECONDS {
             self.rise = (self.rise - FLOOR_DECAY * elapsed).max(0.0);
-            self.margin = (self.margin - MARGIN_DECAY * elapsed).max(self.floor + self.rise);
+            self.margin = (self.margin - MARGIN_DECAY * elapsed).max(self.rise);
         }
         for window in &mut self.transits {
             window.expire(sight.now);
         }
-        let worst = self.transits.iter().filter_map(Window::max).reduce(f64::max);
-        let Some(wanted) = worst.map(|worst| worst + self.margin) else {
+        let needs = self.transits.iter().zip(FLOOR).filter_map(|(window, floor)| Some(window.max()? + floor));
+        let Some(wanted) = needs.reduce(f64::max).map(|need| need + self.margin) else {
             return self.steady();
         };
         let target = self.target.map_or(wanted, |target| wanted.max(target - TARGET_DECAY * elapsed));

@@ -91,9 +91,9 @@ impl Simulation {
 fn comes_down_to_the_floor_and_stays_without_a_stall() {
     let mut steady = Simulation::new(0.3, |_| 0.0);
     steady.run(10.0);
-    assert!((steady.lag() - FLOOR_WITH_AUDIO).abs() < 0.015, "{}", steady.lag());
+    assert!((steady.lag() - FLOOR[0]).abs() < 0.015, "{}", steady.lag());
     steady.run(60.0);
-    assert!((steady.lag() - FLOOR_WITH_AUDIO).abs() < 0.015, "{}", steady.lag());
+    assert!((steady.lag() - FLOOR[0]).abs() < 0.015, "{}", steady.lag());
     assert_eq!((steady.stalls, steady.seeks), (0, 0));
 }
 
@@ -101,7 +101,7 @@ fn comes_down_to_the_floor_and_stays_without_a_stall() {
 fn keeps_the_distance_that_jitter_needs() {
     let mut jittery = Simulation::new(0.4, |frame| f64::from(frame * 7919 % 100) / 1000.0);
     jittery.run(60.0);
-    assert!((jittery.lag() - 0.099 - FLOOR_WITH_AUDIO).abs() < 0.02, "{}", jittery.lag());
+    assert!((jittery.lag() - 0.099 - FLOOR[0]).abs() < 0.02, "{}", jittery.lag());
     assert_eq!(jittery.stalls, 0);
 }
 
@@ -109,7 +109,7 @@ fn keeps_the_distance_that_jitter_needs() {
 fn the_constant_part_of_the_way_does_not_matter() {
     let mut far = Simulation::new(5.3, |_| 5.0);
     far.run(20.0);
-    assert!((far.lag() - 5.0 - FLOOR_WITH_AUDIO).abs() < 0.015, "{}", far.lag());
+    assert!((far.lag() - 5.0 - FLOOR[0]).abs() < 0.015, "{}", far.lag());
     assert_eq!((far.stalls, far.seeks), (0, 0));
 }
 
@@ -130,7 +130,7 @@ fn a_start_that_is_somewhat_behind_is_jumped_and_later_only_played_faster() {
     start.position -= 0.5;
     start.run(20.0);
     assert_eq!(start.seeks, 1);
-    assert!((start.lag() - FLOOR_WITH_AUDIO).abs() < 0.015, "{}", start.lag());
+    assert!((start.lag() - FLOOR[0]).abs() < 0.015, "{}", start.lag());
 }
 
 #[test]
@@ -138,21 +138,21 @@ fn a_stall_raises_the_margin_and_calm_lowers_it() {
     let mut edge = LiveEdge::new(false);
     edge.stalled(10.0);
     edge.stalled(10.2);
-    assert!((edge.margin - FLOOR_VIDEO_ONLY - MARGIN_STEP).abs() < 1e-9, "one stall counts once");
+    assert!((edge.margin - MARGIN_STEP).abs() < 1e-9, "one stall counts once");
     let sight = |now| Sight { now, current_time: now - 0.1, buffered_end: now, moving: true };
     for tick in 0..100 {
         edge.decide(&sight(11.0 + f64::from(tick) * 0.1));
     }
-    assert!(edge.margin > FLOOR_VIDEO_ONLY, "not before it has been calm for a while");
+    assert!(edge.margin > FLOOR_STEP, "not before it has been calm for a while");
     for tick in 0..600 {
         edge.decide(&sight(21.0 + f64::from(tick) * 0.1));
     }
-    let learnt = edge.margin - FLOOR_VIDEO_ONLY;
+    let learnt = edge.margin;
     assert!(learnt > 0.7 * FLOOR_STEP && learnt < FLOOR_STEP, "the floor is higher for minutes: {learnt}");
     for tick in 0..6000 {
         edge.decide(&sight(81.0 + f64::from(tick) * 0.1));
     }
-    assert!((edge.margin - FLOOR_VIDEO_ONLY).abs() < 1e-9, "and not for ever");
+    assert!((edge.margin).abs() < 1e-9, "and not for ever");
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_burst_of_late_frames_is_forgotten_slowly() {
     burst.run(4.0);
     assert!(burst.lag() > during, "it keeps away for a while");
     burst.run(40.0);
-    assert!((burst.lag() - FLOOR_WITH_AUDIO).abs() < 0.06, "{}", burst.lag());
+    assert!((burst.lag() - FLOOR[0]).abs() < 0.06, "{}", burst.lag());
 }
 
 #[test]
@@ -180,6 +180,10 @@ fn the_slower_track_sets_the_target() {
     let mut edge = LiveEdge::new(true);
     edge.arrived(10.0, Track::Video, 10.0);
     edge.arrived(10.0, Track::Audio, 9.8);
-    edge.decide(&Sight { now: 10.0, current_time: 9.5, buffered_end: 10.0, moving: true });
-    assert!((edge.target.unwrap() - 0.2 - FLOOR_WITH_AUDIO).abs() < 1e-9);
+    let sight = Sight { now: 10.0, current_time: 9.5, buffered_end: 10.0, moving: true };
+    edge.decide(&sight);
+    assert!((edge.target.unwrap() - 0.2 - FLOOR[1]).abs() < 1e-9);
+    edge.arrived(10.0, Track::Video, 9.7);
+    edge.decide(&sight);
+    assert!((edge.target.unwrap() - 0.3 - FLOOR[0]).abs() < 1e-9, "each has its own floor");
 }
