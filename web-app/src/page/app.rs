@@ -2,16 +2,13 @@
 
 use super::controls::{Actions, Controls};
 use super::document::{Elements, set_data, set_text};
-use super::status::{self, Facts, Helper, Picture, Playing, Program};
+use super::status::Helper;
 use super::thread::Thread;
-use super::{figures, recent, store};
 use crate::browser::{self, Listener, Timer};
 use crate::player::Player;
-use crate::player::figures::Condition;
 use crate::worker::message::{FromWorker, Stream, ToWorker};
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, PROTOCOL, Status};
-use amt_shared::{AmtUrl, amt_url::UrlError};
 use js_sys::ArrayBuffer;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -25,32 +22,30 @@ const WORKER_PAUSE_MS: f64 = 500.0;
 const WORKER_PAUSE_MAX_MS: f64 = 8000.0;
 /// Bytes that are told to be taken at once and not at the next tick, which a hidden tab has rarely.
 const TAKEN_AT_ONCE: u32 = 1 << 20;
-/// The title of a page that plays nothing.
-const TITLE: &str = "Multicast television";
 
 pub(super) struct App {
-    itself: Weak<RefCell<App>>,
-    elements: Elements,
-    player: Player,
-    worker: Option<Thread>,
-    worker_restart: Option<Timer>,
-    worker_losses: u32,
-    helper: Helper,
+    pub(super) itself: Weak<RefCell<App>>,
+    pub(super) elements: Elements,
+    pub(super) player: Player,
+    pub(super) worker: Option<Thread>,
+    pub(super) worker_restart: Option<Timer>,
+    pub(super) worker_losses: u32,
+    pub(super) helper: Helper,
     /// The address as it was given, while a channel is wanted.
-    tuned: Option<String>,
+    pub(super) tuned: Option<String>,
     /// The viewer has chosen: the helper's own address is not played by itself any more.
-    chosen: bool,
-    status: Option<Status>,
+    pub(super) chosen: bool,
+    pub(super) status: Option<Status>,
     pub(super) stats: ChannelStats,
-    phase_since: f64,
-    not_ts: bool,
-    program: Option<Vec<Stream>>,
+    pub(super) phase_since: f64,
+    pub(super) not_ts: bool,
+    pub(super) program: Option<Vec<Stream>>,
     pub(super) faults: BTreeMap<String, u64>,
-    recoveries_seen: u32,
-    has_played: bool,
-    step: &'static str,
-    taken: u32,
-    last_tick: f64,
+    pub(super) recoveries_seen: u32,
+    pub(super) has_played: bool,
+    pub(super) step: &'static str,
+    pub(super) taken: u32,
+    pub(super) last_tick: f64,
     _listeners: Vec<Listener>,
     _controls: Option<Controls>,
     _tick: Option<Timer>,
@@ -199,7 +194,7 @@ impl App {
         self.show();
     }
 
-    fn ask(&self, message: &ToWorker) {
+    pub(super) fn ask(&self, message: &ToWorker) {
         // Without a worker the next one is asked when it is ready.
         if let Some(worker) = &self.worker {
             worker.ask(message);
@@ -277,130 +272,6 @@ impl App {
         }
     }
 
-    /// What stands in the field is to be played.
-    fn submitted(&mut self) {
-        let address = self.elements.url.value().trim().to_owned();
-        self.chosen = true;
-        match address.parse::<AmtUrl>() {
-            Ok(_) => {
-                let _ = self.elements.url.blur();
-                self.set_hash(&address);
-                self.play(&address);
-            }
-            Err(error) => {
-                self.show_address_error(Some(&error));
-                let _ = self.elements.url.focus();
-            }
-        }
-    }
-
-    fn play(&mut self, address: &str) {
-        self.leave();
-        self.elements.url.set_value(address);
-        self.show_address_error(None);
-        self.tuned = Some(address.to_owned());
-        let list = recent::with(recent::parse(&store::get("recent").unwrap_or_default()), address);
-        store::set("recent", &recent::print(&list));
-        self.show_recent();
-        self.player.resume();
-        self.ask(&ToWorker::Tune { url: address.to_owned() });
-        self.show();
-    }
-
-    fn stop(&mut self) {
-        self.chosen = true;
-        self.leave();
-        self.ask(&ToWorker::Stop);
-        self.set_hash("");
-        self.show();
-    }
-
-    /// Forgets the channel that was played.
-    fn leave(&mut self) {
-        self.tuned = None;
-        self.status = None;
-        self.stats = ChannelStats::default();
-        self.not_ts = false;
-        self.program = None;
-        self.faults.clear();
-        self.recoveries_seen = 0;
-        self.has_played = false;
-        self.player.stop();
-    }
-
-    /// Plays the address behind `#`, if it is another one than what plays.
-    fn follow_hash(&mut self) {
-        let hash = self.hash();
-        if hash.is_empty() || self.tuned.as_deref() == Some(&hash) {
-            return;
-        }
-        self.elements.url.set_value(&hash);
-        self.submitted();
-    }
-
-    fn hash(&self) -> String {
-        let hash = self.elements.window.location().hash().unwrap_or_default();
-        let hash = hash.strip_prefix('#').unwrap_or(&hash).to_owned();
-        js_sys::decode_uri_component(&hash).map_or(hash, String::from)
-    }
-
-    fn set_hash(&self, address: &str) {
-        if self.hash() != address {
-            // It throws only in documents without an address of their own.
-            let _ = self.elements.window.location().set_hash(address);
-        }
-    }
-
-    /// Checks the form of the address while it is typed.
-    fn check_address(&mut self) {
-        let text = self.elements.url.value();
-        let text = text.trim();
-        let begun = "amt://".starts_with(&text.to_ascii_lowercase());
-        match text.parse::<AmtUrl>() {
-            Err(error) if !begun => self.show_address_error(Some(&error)),
-            Ok(url) if url.lacks_required_source() => {
-                self.show_address_error(None);
-                set_text(
-                    &self.elements.url_hint,
-                    "This group is for joins with a source: write amt://SOURCE@GROUP:PORT.",
-                );
-            }
-            _ => self.show_address_error(None),
-        }
-    }
-
-    fn show_address_error(&self, error: Option<&UrlError>) {
-        let (invalid, text) = error.map_or(("false", String::new()), |error| ("true", error.to_string()));
-        let _ = self.elements.url.set_attribute("aria-invalid", invalid);
-        set_text(&self.elements.url_hint, &text);
-    }
-
-    fn show_last_played(&self) {
-        let list = recent::parse(&store::get("recent").unwrap_or_default());
-        if let Some(address) = list.first() {
-            self.elements.url.set_value(address);
-        }
-    }
-
-    fn show_recent(&self) {
-        let list = recent::parse(&store::get("recent").unwrap_or_default());
-        self.elements.datalist.set_text_content(None);
-        self.elements.history_list.set_text_content(None);
-        self.elements.history.set_hidden(list.is_empty());
-        for address in &list {
-            if let Some(option) = self.elements.append(&self.elements.datalist, "option", "") {
-                let _ = option.set_attribute("value", address);
-            }
-            if let Some(item) = self.elements.append(&self.elements.history_list, "li", "")
-                && let Some(button) = self.elements.append(&item, "button", address)
-            {
-                let _ = button.set_attribute("type", "button");
-                let _ = button.set_attribute("data-address", address);
-                let _ = button.set_attribute("aria-label", &format!("Play {address}"));
-            }
-        }
-    }
-
     fn tick(&mut self) {
         self.last_tick = browser::monotonic_ms();
         if self.tuned.is_some() {
@@ -416,95 +287,4 @@ impl App {
             self.ask(&ToWorker::Taken { bytes });
         }
     }
-
-    /// Brings the document up to what is known.
-    fn show(&mut self) {
-        let figures = self.player.figures();
-        let condition = self.player.condition();
-        let picture = match condition {
-            Condition::Waiting => Picture::None,
-            Condition::Playing => Picture::Moving,
-            Condition::Paused => Picture::Paused,
-            Condition::Blocked => Picture::Blocked,
-        };
-        if picture == Picture::Moving {
-            self.recoveries_seen = figures.recoveries;
-            self.has_played = true;
-        }
-        let line = status::line(&Facts {
-            can_play: browser::has_media_source(),
-            helper: self.helper,
-            tuned: self.tuned.is_some(),
-            status: self.status.clone(),
-            picture,
-            has_played: self.has_played,
-            phase_seconds: (browser::monotonic_ms() - self.phase_since) / 1000.0,
-            not_ts: self.not_ts,
-            program: self.program.as_deref().map(program),
-            refused: figures.refused.clone(),
-            recovering: figures.recoveries > self.recoveries_seen,
-            playing: Playing {
-                size: (figures.width, figures.height),
-                codecs: [&figures.video_codec, &figures.audio_codec].into_iter().flatten().cloned().collect(),
-                bits_per_second: self.stats.bits_per_second,
-                delay_ms: figures.delay_ms,
-            },
-        });
-        let elements = &self.elements;
-        set_data(&elements.status, "phase", line.phase);
-        set_text(&elements.sentence, &line.sentence);
-        elements.set_advice(&line.advice);
-        set_text(&elements.now, &line.now);
-
-        let busy = ["resolving", "discovering", "requesting", "joined", "receiving", "silent"].contains(&line.phase);
-        set_data(&elements.stage, "busy", if busy { "true" } else { "false" });
-        let has_picture = self.tuned.is_some() && self.player.has_picture();
-        set_data(&elements.stage, "picture", if has_picture { "true" } else { "false" });
-        let blocked = picture == Picture::Blocked;
-        let silent = picture == Picture::Moving && figures.audio_codec.is_some() && elements.video.muted();
-        // A viewer who has muted it does not need to be asked.
-        let asks = blocked || (silent && store::get("sound").as_deref() != Some("off"));
-        elements.unmute.set_hidden(!asks);
-        set_text(&elements.unmute_label, if blocked { "Start the picture" } else { "Turn sound on" });
-        elements.stop.set_disabled(self.tuned.is_none());
-        let title = self.tuned.as_ref().map_or_else(|| TITLE.to_owned(), |address| format!("{address} – {TITLE}"));
-        if elements.document.title() != title {
-            elements.document.set_title(&title);
-        }
-        self.show_steps(line.phase);
-        figures::show(&self.elements, &figures, &self.stats, self.status.as_ref(), &self.faults);
-    }
-
-    fn show_steps(&mut self, phase: &'static str) {
-        const STEPS: [&str; 6] = ["resolving", "discovering", "requesting", "joined", "receiving", "playing"];
-        let stopped = !STEPS.contains(&phase);
-        if !stopped {
-            self.step = phase;
-        } else if phase != "failed" && phase != "silent" {
-            self.step = "";
-        }
-        let reached = STEPS.iter().position(|step| *step == self.step);
-        let items = self.elements.steps.children();
-        for (index, item) in (0..items.length()).filter_map(|index| Some((index as usize, items.item(index)?))) {
-            let state = match reached {
-                Some(reached) if index < reached => "done",
-                Some(reached) if index == reached && stopped => "stopped",
-                Some(reached) if index == reached => "now",
-                _ => "",
-            };
-            if let Ok(item) = wasm_bindgen::JsCast::dyn_into::<HtmlElement>(item) {
-                set_data(&item, "state", state);
-            }
-        }
-    }
-}
-
-/// What the sentence needs to know of the programme.
-fn program(streams: &[Stream]) -> Program {
-    let others = streams.iter().filter(|stream| !stream.selected && stream.kind != "other");
-    let name = |stream: &Stream| {
-        let codec = stream.codec.as_deref().map(status::codec_name);
-        codec.map_or_else(|| format!("{} of stream type {:#04x}", stream.kind, stream.stream_type), str::to_owned)
-    };
-    Program { playable: streams.iter().any(|stream| stream.selected), others: others.map(name).collect() }
 }

@@ -1,7 +1,8 @@
 //! The document: form, controls, and the line that always says what is happening.
 //!
 //! Pure, and tested on the host: [`status`] (from facts to a sentence) and [`recent`] (what was last played).
-//! Around them, for browsers only: `document` finds the elements, `thread` runs the worker, `app` ties them.
+//! Around them, for browsers only: `document` finds the elements, `thread` runs the worker, `app` ties them,
+//! `tuning` chooses the channel, `view` and `figures` write what is known, `controls` are sound, keys and full screen.
 
 pub mod recent;
 pub mod status;
@@ -18,6 +19,10 @@ mod figures;
 mod store;
 #[cfg(target_arch = "wasm32")]
 mod thread;
+#[cfg(target_arch = "wasm32")]
+mod tuning;
+#[cfg(target_arch = "wasm32")]
+mod view;
 
 #[cfg(target_arch = "wasm32")]
 pub use app::start;

@@ -9,7 +9,7 @@ const MAX_BYTES: usize = 16 << 20;
 /// Where there is no picture to begin with, so many seconds of sound.
 const AUDIO_SECONDS: f64 = 1.0;
 
-/// Segments in the order in which they came. `B` is a buffer of the browser's; see [`Sized`](HasLength).
+/// Segments in the order in which they came. `B` is a buffer of the browser's.
 #[derive(Debug)]
 pub struct Recent<B> {
     media: VecDeque<(Media, B)>,

@@ -1,0 +1,106 @@
+//! Brings the document up to what is known: the line, the steps, the stage, the figures.
+
+use super::app::App;
+use super::document::{set_data, set_text};
+use super::status::{self, Facts, Picture, Playing, Program};
+use super::{figures, store};
+use crate::browser;
+use crate::player::figures::Condition;
+use crate::worker::message::Stream;
+use web_sys::HtmlElement;
+
+/// The title of a page that plays nothing.
+const TITLE: &str = "Multicast television";
+
+impl App {
+    /// Brings the document up to what is known.
+    pub(super) fn show(&mut self) {
+        let figures = self.player.figures();
+        let condition = self.player.condition();
+        let picture = match condition {
+            Condition::Waiting => Picture::None,
+            Condition::Playing => Picture::Moving,
+            Condition::Paused => Picture::Paused,
+            Condition::Blocked => Picture::Blocked,
+        };
+        if picture == Picture::Moving {
+            self.recoveries_seen = figures.recoveries;
+            self.has_played = true;
+        }
+        let line = status::line(&Facts {
+            can_play: browser::has_media_source(),
+            helper: self.helper,
+            tuned: self.tuned.is_some(),
+            status: self.status.clone(),
+            picture,
+            has_played: self.has_played,
+            phase_seconds: (browser::monotonic_ms() - self.phase_since) / 1000.0,
+            not_ts: self.not_ts,
+            program: self.program.as_deref().map(program),
+            refused: figures.refused.clone(),
+            recovering: figures.recoveries > self.recoveries_seen,
+            playing: Playing {
+                size: (figures.width, figures.height),
+                codecs: [&figures.video_codec, &figures.audio_codec].into_iter().flatten().cloned().collect(),
+                bits_per_second: self.stats.bits_per_second,
+                delay_ms: figures.delay_ms,
+            },
+        });
+        let elements = &self.elements;
+        set_data(&elements.status, "phase", line.phase);
+        set_text(&elements.sentence, &line.sentence);
+        elements.set_advice(&line.advice);
+        set_text(&elements.now, &line.now);
+
+        let busy = ["resolving", "discovering", "requesting", "joined", "receiving", "silent"].contains(&line.phase);
+        set_data(&elements.stage, "busy", if busy { "true" } else { "false" });
+        let has_picture = self.tuned.is_some() && self.player.has_picture();
+        set_data(&elements.stage, "picture", if has_picture { "true" } else { "false" });
+        let blocked = picture == Picture::Blocked;
+        let silent = picture == Picture::Moving && figures.audio_codec.is_some() && elements.video.muted();
+        // A viewer who has muted it does not need to be asked.
+        let asks = blocked || (silent && store::get("sound").as_deref() != Some("off"));
+        elements.unmute.set_hidden(!asks);
+        set_text(&elements.unmute_label, if blocked { "Start the picture" } else { "Turn sound on" });
+        elements.stop.set_disabled(self.tuned.is_none());
+        let title = self.tuned.as_ref().map_or_else(|| TITLE.to_owned(), |address| format!("{address} – {TITLE}"));
+        if elements.document.title() != title {
+            elements.document.set_title(&title);
+        }
+        self.show_steps(line.phase);
+        figures::show(&self.elements, &figures, &self.stats, self.status.as_ref(), &self.faults);
+    }
+
+    pub(super) fn show_steps(&mut self, phase: &'static str) {
+        const STEPS: [&str; 6] = ["resolving", "discovering", "requesting", "joined", "receiving", "playing"];
+        let stopped = !STEPS.contains(&phase);
+        if !stopped {
+            self.step = phase;
+        } else if phase != "failed" && phase != "silent" {
+            self.step = "";
+        }
+        let reached = STEPS.iter().position(|step| *step == self.step);
+        let items = self.elements.steps.children();
+        for (index, item) in (0..items.length()).filter_map(|index| Some((index as usize, items.item(index)?))) {
+            let state = match reached {
+                Some(reached) if index < reached => "done",
+                Some(reached) if index == reached && stopped => "stopped",
+                Some(reached) if index == reached => "now",
+                _ => "",
+            };
+            if let Ok(item) = wasm_bindgen::JsCast::dyn_into::<HtmlElement>(item) {
+                set_data(&item, "state", state);
+            }
+        }
+    }
+}
+
+/// What the sentence needs to know of the programme.
+fn program(streams: &[Stream]) -> Program {
+    let others = streams.iter().filter(|stream| !stream.selected && stream.kind != "other");
+    let name = |stream: &Stream| {
+        let codec = stream.codec.as_deref().map(status::codec_name);
+        codec.map_or_else(|| format!("{} of stream type {:#04x}", stream.kind, stream.stream_type), str::to_owned)
+    };
+    Program { playable: streams.iter().any(|stream| stream.selected), others: others.map(name).collect() }
+}
