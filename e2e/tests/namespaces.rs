@@ -47,6 +47,8 @@ async fn multicast_of_another_host_comes_through_our_relay_whole_and_the_tunnel_
         let lost = continuity_losses(&received);
         assert_eq!(lost, 0, "of {packets} packets; the gateway said:\n{}", receiving.log());
 
+        let summary = format!("Received {packets} packets");
+        assert!(receiving.log().contains(&summary), "the summary says what was written:\n{}", receiving.log());
         // Long before the relay would forget a gateway that only fell silent.
         within(Duration::from_secs(10), "the relay is told that the gateway leaves", async || {
             let left = |line: &str| line.contains("gateway 10.91.2.2") && line.contains("left");
