@@ -3,7 +3,7 @@
 
 mod segmenter_support;
 
-use amt_web_app::segmenter::{Options, Sample, Track};
+use amt_web_app::segmenter::{Options, Sample, Segmenter, Track};
 use proptest::prelude::*;
 use segmenter_support::*;
 
@@ -283,8 +283,143 @@ fn a_loss_of_pictures_that_no_other_needs_is_no_reason_to_wait() {
     assert!(costs.iter().any(|cost| *cost > 10) && costs.iter().all(|cost| *cost <= 27), "{costs:?}");
 }
 
+#[test]
+fn only_a_transport_stream_is_recognised_as_one() {
+    let recognised = |bytes: &[u8]| {
+        let mut segmenter = Segmenter::default();
+        bytes.chunks(1316).for_each(|piece| segmenter.push(piece, 0));
+        segmenter.finish();
+        segmenter.recognised()
+    };
+    let ts = fixture("clip");
+    for length in [1, 2, 3, 5, 20] {
+        assert!(recognised(&ts[..188 * length]), "{length} packets");
+        assert!(recognised(&ts[188 * 40..188 * (40 + length)]), "{length} packets from mid-stream");
+    }
+    assert!(recognised(&ts[77..3000]) && recognised(&[&vec![9; 3000], &ts[..3000], &vec![9; 3000]].concat()));
+
+    // Bytes without any order (a linear congruential generator's).
+    let mut state = 1u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 56) as u8
+    };
+    for length in [300, 1000, 10_000, 100_000, 4_000_000] {
+        assert!(!recognised(&(0..length).map(|_| random()).collect::<Vec<_>>()), "{length} random bytes");
+    }
+    assert!(!recognised(&[]) && !recognised(&[b'G'; 188 * 30]));
+    let numbers = (0..5000).map(|n| format!("Good Grey Goose {n}\n")).collect::<String>();
+    assert!(!recognised(numbers.as_bytes()));
+    assert!(!recognised(&run(&ts).init(Track::Video).data));
+}
+
+/// `fixture("clip")`, 12 s of it without any seam, packet by packet.
+fn endless() -> Vec<[u8; 188]> {
+    let clip = pes_packets(&fixture("clip"));
+    let mut all = Vec::new();
+    for (pid, period) in [(VIDEO, 3 * 90_000), (AUDIO, 142 * 1920)] {
+        for round in 0..4 {
+            all.extend(clip.iter().filter(|pes| pes.pid == pid).cloned().map(|mut pes| {
+                pes.pts = pes.pts.map(|pts| pts + round * period);
+                pes.dts = pes.dts.map(|dts| dts + round * period);
+                pes
+            }));
+        }
+    }
+    all.sort_by_key(|pes| pes.dts.or(pes.pts));
+    let mut muxer = Muxer::default();
+    for (index, pes) in all.iter().enumerate() {
+        if index % 10 == 0 {
+            muxer.pat(&[(1, PMT)]);
+            muxer.pmt(PMT, 1, 0, &[(0x1B, VIDEO), (0x0F, AUDIO)]);
+        }
+        muxer.pes(pes, Length::Declared);
+    }
+    packets(&muxer.ts)
+}
+
+/// What may remain between sound and picture where the sound took up another grid, in ms: half a frame.
+const GRID: f64 = 10.7;
+
+/// Sound against picture at the end, in ms.
+fn apart_at_end(run: &Run) -> f64 {
+    let offset = |samples: &[(Sample, u32)], rate: f64| {
+        let (last, _) = samples.last().expect("samples");
+        last.pts as f64 * 1000.0 / rate - last.source_pts as f64 / 90.0
+    };
+    offset(&run.audio, 48_000.0) - offset(&run.video, 90_000.0)
+}
+
+#[test]
+fn one_false_time_moves_nothing_for_long() {
+    let whole = endless();
+    let starts: Vec<usize> = (0..whole.len() * 3 / 4).filter(|index| has_time(&whole[*index])).collect();
+    for &victim in starts.iter().skip(12).step_by(7).take(40) {
+        for by in [9_000, 45_000, -45_000, 80_000, -9_000_000, 9_000_000, 1 << 32, -777] {
+            let mut all = whole.clone();
+            let packet = shift_times(&all[victim], by);
+            all[victim].copy_from_slice(&packet);
+            let run = run(&all.concat());
+            orderly(&run);
+            assert!(apart_at_end(&run).abs() <= GRID, "{victim} {by}: {} ms", apart_at_end(&run));
+        }
+    }
+}
+
+fn has_time(packet: &[u8; 188]) -> bool {
+    matches!(pid(packet), VIDEO | AUDIO) && packet[1] & 0x40 != 0
+}
+
+/// Decoding times go on, durations are possible ones.
+fn orderly(run: &Run) {
+    for samples in [&run.video, &run.audio] {
+        for pair in samples.windows(2) {
+            assert!(pair[1].0.dts >= pair[0].0.dts + u64::from(pair[0].0.duration));
+            assert!((1..=900_000).contains(&pair[0].0.duration));
+        }
+    }
+}
+
+#[test]
+fn a_short_jump_of_the_clock_is_bridged_and_the_sound_may_follow_late() {
+    let whole = endless();
+    for by in [-18_000, -45_000, -10_000, 18_000, 150_000] {
+        for late in [0, 20, 120] {
+            let mut all = whole.clone();
+            let middle = all.len() / 2;
+            for (index, packet) in all.iter_mut().enumerate() {
+                if index > middle + if pid(packet) == AUDIO { late } else { 0 } {
+                    let moved = shift_times(packet, by);
+                    packet.copy_from_slice(&moved);
+                }
+            }
+            let run = run(&all.concat());
+            orderly(&run);
+            assert!(apart_at_end(&run).abs() <= GRID, "{by} {late}: {} ms", apart_at_end(&run));
+            assert_eq!(run.video.len(), 300);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn sound_and_picture_are_together_again_after_any_damage(
+        damage in proptest::collection::vec((8usize..1200, 0usize..3, 1usize..30, any::<u8>()), 1..60),
+    ) {
+        let mut all = endless();
+        for (at, kind, length, byte) in damage {
+            match kind {
+                0 if at % 3 == 0 => drop(all.drain(at..at + length)),
+                1 => all.swap(at, at + length % 6),
+                _ => all[at][length * 6] ^= byte,
+            }
+        }
+        let run = run(&all.concat());
+        orderly(&run);
+        prop_assert!(apart_at_end(&run).abs() <= GRID, "{} ms", apart_at_end(&run));
+    }
 
     #[test]
     fn any_loss_leaves_an_orderly_timeline(losses in proptest::collection::vec((8usize..500, 1usize..40), 1..8)) {

@@ -74,7 +74,7 @@ fn run(arguments: &Arguments) -> Result<()> {
         }
     }
     printer.end(segmenter.packets())?;
-    if segmenter.packets() == 0 {
+    if !segmenter.recognised() {
         bail!("no transport stream found in {name}");
     }
     Ok(())

@@ -24,7 +24,7 @@ mod video;
 
 use std::collections::BTreeMap;
 
-use amt_shared::ts::{Continuity, ContinuityTracker, Packet, pid};
+use amt_shared::ts::{Continuity, ContinuityTracker, PACKET_LEN, Packet, pid};
 
 pub use output::{
     DiscontinuityReason, FaultReason, Init, Media, Micros, Output, Program, Sample, Stream, StreamKind, Track,
@@ -40,6 +40,8 @@ use video::VideoTrack;
 
 /// Streams that are looked into where none is announced as audio.
 const CANDIDATES_MAX: usize = 4;
+/// So many packets in a row are no accident: in random bytes, that many sync bytes stand in step once in a TB.
+const RECOGNISED_AFTER: u32 = 5;
 /// Faults are told after so many packets at the latest.
 const FAULT_PACKETS: u64 = 64;
 
@@ -79,6 +81,7 @@ impl Segmenter {
 
     /// Takes the next bytes of the stream, which the helper received at `received`.
     pub fn push(&mut self, ts: &[u8], received: Micros) {
+        self.packets.recognition.bytes += ts.len() as u64;
         self.packets.release.received = received;
         self.demux.push(ts, &mut |found| self.packets.take(found));
         self.packets.release.flush_audio();
@@ -93,6 +96,13 @@ impl Segmenter {
     pub fn finish(&mut self) {
         self.demux.finish(&mut |found| self.packets.take(found));
         self.packets.finish();
+    }
+
+    /// Whether the bytes so far are a transport stream for sure: several packets came in a row, or a table with
+    /// a right CRC, or, after [`Segmenter::finish`], nothing but packets. Any bytes may look like single packets.
+    #[must_use]
+    pub fn recognised(&self) -> bool {
+        self.packets.recognised()
     }
 
     /// Transport packets taken so far.
@@ -113,11 +123,22 @@ enum Route {
     Audio,
 }
 
+/// What tells a transport stream from bytes that happen to look like packets.
+#[derive(Debug, Default)]
+struct Recognition {
+    bytes: u64,
+    /// Packets in a row that can be some, and since the beginning.
+    row: u32,
+    possible: u64,
+    certain: bool,
+}
+
 /// Takes packets to what they are for.
 #[derive(Debug)]
 struct Packets {
     options: Options,
     count: u64,
+    recognition: Recognition,
     routes: Box<[Route; 8192]>,
     tables: BTreeMap<u16, ContinuityTracker>,
     programs: Programs,
@@ -135,6 +156,7 @@ impl Default for Packets {
         Self {
             options: Options::default(),
             count: 0,
+            recognition: Recognition::default(),
             routes,
             tables: BTreeMap::new(),
             programs: Programs::default(),
@@ -151,6 +173,7 @@ impl Packets {
         match found {
             Found::Packet(bytes) => self.packet(bytes),
             Found::SyncLost { previous_damaged } => {
+                self.recognition.row = 0;
                 self.release.fault(FaultReason::SyncLost, None, 1);
                 if previous_damaged {
                     self.damage(self.last_pid);
@@ -159,8 +182,28 @@ impl Packets {
         }
     }
 
-    fn packet(&mut self, bytes: &[u8; amt_shared::ts::PACKET_LEN]) {
+    fn recognised(&self) -> bool {
+        let Recognition { bytes, possible, certain, .. } = self.recognition;
+        certain || possible > 0 && possible * PACKET_LEN as u64 == bytes
+    }
+
+    /// Judges a packet by whether it can be one.
+    fn recognise(&mut self, bytes: &[u8; PACKET_LEN]) {
+        let seen = &mut self.recognition;
+        if Packet::parse(bytes).is_err() {
+            seen.row = 0;
+        } else {
+            seen.possible += 1;
+            seen.row += 1;
+            seen.certain |= seen.row >= RECOGNISED_AFTER;
+        }
+    }
+
+    fn packet(&mut self, bytes: &[u8; PACKET_LEN]) {
         self.count += 1;
+        if !self.recognition.certain {
+            self.recognise(bytes);
+        }
         if self.count.is_multiple_of(FAULT_PACKETS) {
             self.release.tell_faults();
         }
@@ -229,6 +272,7 @@ impl Packets {
         } else {
             self.programs.pmt(pid, payload, start, &mut fault)
         };
+        self.recognition.certain |= changed.pids || changed.choice;
         self.follow(changed);
     }
 

@@ -13,7 +13,7 @@ use super::audio::{AudioFrame, ticks};
 use super::codec::aac::{AacConfig, FRAME_SAMPLES};
 use super::fmp4;
 use super::output::{DiscontinuityReason, Init, Media, Micros, Output, Sample, Track};
-use super::timeline::Timeline;
+use super::timeline::{Basis, Due, Timeline};
 use super::video::VideoFrame;
 
 /// Holes longer than this are not bridged by a long frame or by silence: the decoding time steps.
@@ -78,7 +78,10 @@ impl Presentation {
         let VideoFrame { mut segment, dts, pts, step, key, after_loss } = frame;
         let mut told = |reason| outputs.push_back(Output::Discontinuity { track: Track::Video, reason });
         let place = &mut self.video;
-        let at = timeline.place(Track::Video, dts, place.end.map(|_| place.expected));
+        let at = timeline.place(
+            Track::Video,
+            Due { source: dts, expected: place.end.map(|_| place.expected), basis: Basis::Guessed },
+        );
         if at.jumped {
             told(DiscontinuityReason::ClockJump);
         } else if after_loss {
@@ -148,9 +151,12 @@ impl Presentation {
         if off <= -tolerance {
             told(DiscontinuityReason::AudioDropped);
             place.advance(1);
+            // A repair goes all the way.
+            place.strict = true;
             return;
         }
         if off >= tolerance {
+            place.strict = true;
             let count = (off + length / 2) / length;
             match frame.config.silence() {
                 Some(silence) if ticks(count, frame.config) <= HOLE_MAX => {
@@ -224,8 +230,9 @@ impl AudioPlace {
         let rate = i64::from(frame.config.sample_rate());
         match frame.pts {
             Some(pts) => {
+                let basis = if frame.disturbed { Basis::Disturbed } else { Basis::Counted };
                 let expected = self.end.map(|_| (self.target * TICKS_PER_SECOND + rate / 2) / rate);
-                let at = timeline.place(Track::Audio, pts, expected);
+                let at = timeline.place(Track::Audio, Due { source: pts, expected, basis });
                 self.target = (at.time * rate + TICKS_PER_SECOND / 2).div_euclid(TICKS_PER_SECOND);
                 self.source = Some((pts, 0));
                 if at.jumped {

@@ -18,12 +18,18 @@ const SKEW: i64 = TICKS_PER_SECOND * 5 / 2;
 /// As [`SKEW`], where nothing else is known: at a track's start.
 const START_SKEW: i64 = TICKS_PER_SECOND * 10;
 
+/// How long two tracks may stand beside each other with different offsets before they are put together: longer
+/// than one of them follows the other over a jump.
+const APART_MAX: i64 = TICKS_PER_SECOND * 2;
+
 #[derive(Clone, Copy, Debug, Default)]
 struct Lane {
     /// What is added to source times; `None` before the first.
     offset: Option<i64>,
     /// The last source time.
     last: i64,
+    /// Offset before the last time came, and the source time that was due then.
+    before: Option<(i64, i64)>,
 }
 
 /// See the module. Times are 90 kHz ticks.
@@ -31,6 +37,32 @@ struct Lane {
 pub(super) struct Timeline {
     reference: Option<i64>,
     lanes: [Lane; 2],
+    /// The last offset that both tracks had.
+    agreed: Option<i64>,
+    /// How long the tracks have stood beside each other with different offsets.
+    apart: i64,
+}
+
+/// A time of a track's source, and what is known of where it is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Due {
+    /// The source time.
+    pub(super) source: i64,
+    /// Where it would go on without a step, of the output; `None` at the track's start.
+    pub(super) expected: Option<i64>,
+    /// How sure `expected` is.
+    pub(super) basis: Basis,
+}
+
+/// What the place where a time is due was reckoned from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// Sound that was counted: a step back shows against it.
+    Counted,
+    /// How long the frame before is likely to last. A time that only comes too early for that has not run back.
+    Guessed,
+    /// A guess at what was lost. Packets may have come in a wrong order, too: a short step back is none.
+    Disturbed,
 }
 
 /// Where a source time stands in the output.
@@ -38,7 +70,7 @@ pub(super) struct Timeline {
 pub(super) struct Place {
     /// On the output timeline.
     pub(super) time: i64,
-    /// The source's clock jumped here.
+    /// The track's offset is another one from here on.
     pub(super) jumped: bool,
 }
 
@@ -52,25 +84,46 @@ impl Timeline {
 
     /// Lets the output of `track` begin: the source time `origin` becomes 0.
     pub(super) fn start(&mut self, track: Track, origin: i64) {
-        self.lanes[track as usize] = Lane { offset: Some(-origin), last: origin };
+        self.lanes[track as usize] = Lane { offset: Some(-origin), last: origin, before: None };
     }
 
-    /// Places the source time `source` of `track`, which would go on without a step at `expected` of the output.
-    pub(super) fn place(&mut self, track: Track, source: i64, expected: Option<i64>) -> Place {
+    /// Places the next time of `track`.
+    pub(super) fn place(&mut self, track: Track, due: Due) -> Place {
         let own = self.lanes[track as usize];
         let other = self.lanes[1 - track as usize];
-        let offset = match (own.offset, expected) {
-            (Some(offset), Some(expected)) => {
-                // When sound goes on is certain, when the next frame is due is a guess: a decoding time that
-                // comes too early for it has not run back.
-                let back = if track == Track::Video { source - own.last } else { source + offset - expected };
-                next_offset(offset, other, source, expected, back)
-            }
+        let offset = match (own.offset, due.expected) {
+            (Some(offset), Some(expected)) => next_offset(offset, own, other, expected, due),
             (Some(offset), None) => offset,
-            (None, _) => first_offset(other, source),
+            (None, _) => first_offset(other, due.source),
         };
-        self.lanes[track as usize] = Lane { offset: Some(offset), last: source };
-        Place { time: source + offset, jumped: own.offset.is_some_and(|own| own != offset) }
+        let before = own.offset.zip(due.expected).map(|(offset, expected)| (offset, expected - offset));
+        self.lanes[track as usize] = Lane { offset: Some(offset), last: due.source, before };
+        let offset = self.put_together(track, offset, (due.source - own.last).clamp(0, HOLE));
+        Place { time: due.source + offset, jumped: own.offset.is_some_and(|own| own != offset) }
+    }
+
+    /// Two tracks whose times stand beside each other are on one clock: where their offsets have differed for
+    /// `APART_MAX`, one of them was led astray, by a false time or a wrong guess. It goes back to where both
+    /// were; but the picture is never put back, then the sound follows it.
+    fn put_together(&mut self, track: Track, offset: i64, passed: i64) -> i64 {
+        let [video, audio] = self.lanes;
+        let (Some(of_video), Some(of_audio)) = (video.offset, audio.offset) else { return offset };
+        if of_video == of_audio {
+            self.agreed = Some(of_video);
+        }
+        if of_video == of_audio || (video.last - audio.last).abs() > SKEW {
+            self.apart = 0;
+            return offset;
+        }
+        if track == Track::Audio {
+            self.apart += passed;
+        }
+        if self.apart < APART_MAX {
+            return offset;
+        }
+        let common = if self.agreed == Some(of_audio) { of_audio.max(of_video) } else { of_video };
+        self.lanes[track as usize].offset = Some(common);
+        common
     }
 }
 
@@ -84,17 +137,27 @@ fn first_offset(other: Lane, source: i64) -> i64 {
     }
 }
 
-/// The offset for `source`, which lies `back` behind what came before it where that is negative.
-fn next_offset(own: i64, other: Lane, source: i64, expected: i64, back: i64) -> i64 {
+/// The offset for the time `due` of a track that had the offset `own`.
+fn next_offset(own: i64, lane: Lane, other: Lane, expected: i64, due: Due) -> i64 {
+    let source = due.source;
     let step = |offset: i64| source + offset - expected;
-    let goes_on = back >= -JITTER && step(own) <= HOLE;
+    let back = if due.basis == Basis::Counted { step(own) } else { source - lane.last };
+    let not_back = back >= if due.basis == Basis::Disturbed { -HOLE } else { -JITTER };
+    let goes_on = not_back && step(own) <= HOLE;
+    // One false time: this one goes on from those before it.
+    if let Some((offset, was_due)) = lane.before {
+        let late = source - was_due - (expected - own - lane.last);
+        if (-JITTER..=HOLE).contains(&late) && (!goes_on || late.abs() < step(own).abs()) {
+            return offset;
+        }
+    }
     // The other track's place in the stream, if this time belongs to it.
     let shared = other.offset.filter(|offset| (source - other.last).abs() <= SKEW && step(*offset) >= -JITTER * 3);
     match shared {
         // The other track is over a jump already, or on the right side of a false one.
         Some(shared) if shared != own && !(goes_on && step(own).abs() <= step(shared).abs()) => shared,
         // A hole that the other track confirms: there the time went on.
-        Some(shared) if shared == own && back >= -JITTER => own,
+        Some(shared) if shared == own && not_back => own,
         _ if goes_on => own,
         _ => expected - source,
     }
@@ -109,8 +172,13 @@ mod tests {
     fn at(time: i64) -> Timeline {
         let mut timeline = Timeline::default();
         timeline.start(Track::Video, time);
-        timeline.place(Track::Audio, time, None);
+        timeline.place(Track::Audio, Due { source: time, expected: None, basis: Basis::Counted });
         timeline
+    }
+
+    fn place(timeline: &mut Timeline, track: Track, source: i64, expected: i64) -> Place {
+        let basis = if track == Track::Video { Basis::Guessed } else { Basis::Counted };
+        timeline.place(track, Due { source, expected: Some(expected), basis })
     }
 
     #[test]
@@ -125,13 +193,13 @@ mod tests {
     fn a_jump_is_bridged_and_the_other_track_follows_to_the_tick() {
         for jump in [-1_000_000, -20_000, 9_000_000, 100_000_000_000] {
             let mut timeline = at(5_000_000);
-            timeline.place(Track::Video, 5_003_600, Some(3600));
-            timeline.place(Track::Audio, 5_001_920, Some(1920));
-            let video = timeline.place(Track::Video, 5_007_200 + jump, Some(7200));
+            place(&mut timeline, Track::Video, 5_003_600, 3600);
+            place(&mut timeline, Track::Audio, 5_001_920, 1920);
+            let video = place(&mut timeline, Track::Video, 5_007_200 + jump, 7200);
             assert_eq!(video, Place { time: 7200, jumped: true }, "{jump}");
-            let audio = timeline.place(Track::Audio, 5_003_840, Some(3840));
+            let audio = place(&mut timeline, Track::Audio, 5_003_840, 3840);
             assert_eq!(audio, Place { time: 3840, jumped: false }, "{jump}");
-            let audio = timeline.place(Track::Audio, 5_005_760 + jump + 7, Some(5760));
+            let audio = place(&mut timeline, Track::Audio, 5_005_760 + jump + 7, 5760);
             assert_eq!(audio, Place { time: 5767, jumped: true }, "{jump}");
         }
     }
@@ -139,14 +207,59 @@ mod tests {
     #[test]
     fn a_hole_in_one_track_keeps_it_beside_the_other() {
         let mut timeline = at(0);
-        timeline.place(Track::Audio, 450_000, Some(450_000));
-        assert_eq!(timeline.place(Track::Video, 453_600, Some(3600)), Place { time: 453_600, jumped: false });
+        place(&mut timeline, Track::Audio, 450_000, 450_000);
+        assert_eq!(place(&mut timeline, Track::Video, 453_600, 3600), Place { time: 453_600, jumped: false });
     }
 
     #[test]
     fn one_false_time_does_no_lasting_harm() {
         let mut timeline = at(0);
-        assert_eq!(timeline.place(Track::Video, 77_000_000, Some(3600)).time, 3600);
-        assert_eq!(timeline.place(Track::Video, 7200, Some(7200)).time, 7200);
+        assert_eq!(place(&mut timeline, Track::Video, 77_000_000, 3600).time, 3600);
+        assert_eq!(place(&mut timeline, Track::Video, 7200, 7200).time, 7200);
+    }
+
+    #[test]
+    fn one_false_time_within_a_hole_does_none_either() {
+        for track in [Track::Video, Track::Audio] {
+            for off in [45_000, -45_000, 80_000] {
+                let mut timeline = at(1_000_000);
+                for count in 1..5 {
+                    place(&mut timeline, track, 1_000_000 + count * 3600, count * 3600);
+                }
+                let wrong = place(&mut timeline, track, 1_018_000 + off, 18_000).time;
+                let right = place(&mut timeline, track, 1_021_600, wrong + 3600);
+                assert_eq!(right.time, 21_600, "{track} {off}");
+            }
+        }
+    }
+
+    #[test]
+    fn sound_after_a_loss_stays_with_the_picture_whatever_was_guessed() {
+        let mut timeline = at(0);
+        place(&mut timeline, Track::Video, 90_000, 90_000);
+        let due = Due { source: 100_000, expected: Some(150_000), basis: Basis::Disturbed };
+        assert_eq!(timeline.place(Track::Audio, due), Place { time: 100_000, jumped: false });
+        // Out of order.
+        let due = Due { source: 85_000, expected: Some(110_000), basis: Basis::Disturbed };
+        assert_eq!(timeline.place(Track::Audio, due), Place { time: 85_000, jumped: false });
+    }
+
+    #[test]
+    fn tracks_that_were_led_apart_come_together_and_the_picture_is_not_put_back() {
+        for (track, off, common) in
+            [(Track::Audio, 900, 0), (Track::Audio, -900, 0), (Track::Video, -900, 0), (Track::Video, 900, 900)]
+        {
+            let mut timeline = at(0);
+            timeline.lanes[track as usize].offset = Some(off);
+            let offset = |lane: Track| if lane == track { off } else { 0 };
+            for count in 1..100 {
+                let time = count * 3600;
+                for lane in [Track::Video, Track::Audio] {
+                    let place = place(&mut timeline, lane, time, time + offset(lane));
+                    assert!(count >= 40 || place.time == time + offset(lane));
+                    assert!(count <= 60 || place.time == time + common, "{track} {off}: {lane}");
+                }
+            }
+        }
     }
 }
