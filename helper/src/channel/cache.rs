@@ -28,6 +28,10 @@ impl Table {
     /// Takes a packet of the table's PID; whether a section is complete with it.
     fn push(&mut self, packet: &Packet<'_>) -> bool {
         let payload = packet.payload();
+        if payload.is_empty() {
+            // It brings the section no further, and could be repeated for ever.
+            return false;
+        }
         if packet.payload_unit_start() {
             let Some((section, length)) = section(payload) else { return false };
             self.building.clear();
@@ -220,6 +224,18 @@ mod tests {
         }
         assert_eq!(ts(&cache.catch_up(0)), pat(0, 0x100));
         assert!(cache.has_random_access());
+    }
+
+    #[test]
+    fn packets_without_payload_do_not_make_a_table_grow() {
+        let mut unfinished = pmt(0, 0x100);
+        (unfinished[6], unfinished[7]) = (0xBF, 0xFD);
+        let mut empty = vec![0xFF; PACKET_LEN];
+        empty[..6].copy_from_slice(&[0x47, 0x01, 0x00, 0x20, 183, 0]);
+        let (mut cache, mut framer) = (Cache::default(), Framer::default());
+        feed(&mut cache, &mut framer, &[pat(0, 0x100), unfinished].concat(), 0);
+        (0..100).for_each(|_| feed(&mut cache, &mut framer, &empty, 0));
+        assert_eq!(cache.tables.pmts[&0x100].building.len(), PACKET_LEN);
     }
 
     #[test]
