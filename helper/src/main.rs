@@ -5,14 +5,14 @@ use amt_helper::channel::Channels;
 use amt_helper::demo::{Relay, RelayOptions, Upstream, demo_url};
 use amt_helper::options::{Command, Demo, Listen, Options, Receive, RelayList, Serve, Sockets};
 use amt_helper::server::{Admission, Server, listen};
-use amt_helper::terminal::{keep_stdout_for_data, say};
+use amt_helper::terminal::{finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
 use amt_helper::{privilege, receive};
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::RelayAddress;
 use clap::{CommandFactory, Parser};
 use std::future::Future;
-use std::io;
+use std::io::{self, Write};
 use std::net::TcpListener;
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,8 +28,10 @@ fn main() -> ExitCode {
         Some(Command::Demo(demo)) => run_demo(&demo),
         Some(Command::Receive(receive)) => run_receive(&receive),
     };
+    finish();
     done.unwrap_or_else(|error| {
-        eprintln!("amt-helper: {error:#}");
+        // A terminal that was closed does not change the exit status.
+        let _ = writeln!(io::stderr(), "amt-helper: {error:#}");
         ExitCode::FAILURE
     })
 }
@@ -97,8 +99,9 @@ fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
         keep_stdout_for_data();
     }
     let transports = Transports::open(options.tunnel.sockets.transport)?;
-    let sink = receive::open(&options.output)?;
+    let file = receive::create(&options.output)?;
     give_up_root(&options.tunnel.sockets)?;
+    let sink = receive::open(&options.output, file)?;
     say(transports.sentence());
     let relays = relays(options.tunnel.relay.as_ref());
     run(async |stop| {

@@ -14,17 +14,22 @@ use amt_shared::stats::ChannelStats;
 use amt_shared::ts::PACKET_LEN;
 use amt_shared::wire::{Phase, Status};
 use anyhow::Context;
-use bytes::Bytes;
+use std::fs::File;
 use std::future::Future;
 use std::io::{self, ErrorKind, Write};
 use std::net::{ToSocketAddrs, UdpSocket};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::os::fd::AsFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Datagrams that may wait for a slow disk or reader: about a second at 100 Mbit/s.
-const QUEUE: usize = 8192;
+/// Bytes that may wait for a slow disk or reader: more than a second at 100 Mbit/s.
+const QUEUE: usize = 16 << 20;
+/// How long the last of them may take to be written.
+const LAST_WRITES: Duration = Duration::from_secs(5);
 /// The most that goes into one datagram: seven transport packets, as everywhere in IPTV.
 const DATAGRAM: usize = 7 * PACKET_LEN;
 const LINE_EVERY: u64 = 5;
@@ -32,22 +37,30 @@ const LINE_EVERY: u64 = 5;
 /// Where the data goes, opened.
 pub enum Sink {
     /// A file or a pipe.
-    Stream(Box<dyn Write + Send>),
+    Stream(File),
     /// Another player's socket.
     Udp(UdpSocket),
 }
 
-/// Opens an output, before root is given up.
+/// Creates the file of an output that is one, while root may still be there.
+///
+/// # Errors
+/// A sentence that says what cannot be written.
+pub fn create(output: &Output) -> anyhow::Result<Option<File>> {
+    let Output::File(path) = output else { return Ok(None) };
+    create_output(path).map(Some).with_context(|| format!("{} cannot be written", path.display()))
+}
+
+/// Opens an output whose file, where it has one, is [created](create). Root must be gone: a name may have to be
+/// looked up, and what a name server says comes from the network.
 ///
 /// # Errors
 /// A sentence that says what cannot be opened.
-pub fn open(output: &Output) -> anyhow::Result<Sink> {
+pub fn open(output: &Output, file: Option<File>) -> anyhow::Result<Sink> {
     match output {
-        Output::Stdout => Ok(Sink::Stream(Box::new(io::stdout()))),
-        Output::File(path) => {
-            let file = create_output(path).with_context(|| format!("{} cannot be written", path.display()))?;
-            Ok(Sink::Stream(Box::new(file)))
-        }
+        Output::File(_) => Ok(Sink::Stream(file.context("The file is not created.")?)),
+        // Not Rust's own standard output, which looks for the ends of lines.
+        Output::Stdout => Ok(Sink::Stream(File::from(io::stdout().as_fd().try_clone_to_owned()?))),
         Output::Udp(place) => {
             let found = place.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
             let to = found.with_context(|| format!("udp://{place} cannot be found; check its name"))?;
@@ -75,6 +88,7 @@ pub async fn run(
     let mut recorder = Recorder {
         outlet: Outlet::new(sink, progress.clone()),
         progress: progress.clone(),
+        began: false,
         stats: ChannelStats::default(),
         last: None,
         seconds: 0,
@@ -91,7 +105,7 @@ pub async fn run(
     tunnel::run(followed, transports, &mut recorder, end).await;
     drop(plan);
     let Recorder { outlet, stats, .. } = recorder;
-    let left_out = outlet.finish();
+    let left_out = outlet.finish().await;
     let Progress { failure, took, .. } = progress.borrow().clone();
     summarise(&stats, left_out, took);
     if let Some(failure) = &failure {
@@ -150,6 +164,7 @@ struct Progress {
 struct Recorder {
     outlet: Outlet,
     progress: watch::Sender<Progress>,
+    began: bool,
     stats: ChannelStats,
     last: Option<String>,
     seconds: u64,
@@ -157,17 +172,17 @@ struct Recorder {
 
 impl Consumer for Recorder {
     fn datagram(&mut self, ts: &[u8], _received_micros: u64) {
-        self.progress.send_if_modified(|progress| {
-            let first = progress.first.is_none();
-            progress.first.get_or_insert_with(Instant::now);
-            first
-        });
+        if !std::mem::replace(&mut self.began, true) {
+            self.progress.send_modify(|progress| progress.first = Some(Instant::now()));
+        }
         self.outlet.put(ts);
     }
 
     fn lost(&mut self) {}
 
-    fn flush(&mut self) {}
+    fn flush(&mut self) {
+        self.outlet.flush();
+    }
 
     fn status(&mut self, status: Status) {
         if self.last.as_ref() != Some(&status.sentence) {
@@ -192,7 +207,7 @@ impl Consumer for Recorder {
 
 /// The way out of the tunnel's task.
 enum Outlet {
-    Queue { queue: SyncSender<Bytes>, writer: JoinHandle<()>, left_out: u64 },
+    Queue(Queue),
     Udp { socket: UdpSocket, left_out: u64 },
 }
 
@@ -200,31 +215,13 @@ impl Outlet {
     fn new(sink: Sink, progress: watch::Sender<Progress>) -> Self {
         match sink {
             Sink::Udp(socket) => Self::Udp { socket, left_out: 0 },
-            Sink::Stream(stream) => {
-                let (queue, waiting) = sync_channel(QUEUE);
-                let writer = std::thread::spawn(move || {
-                    if let Err(error) = write(stream, &waiting) {
-                        progress.send_modify(|progress| {
-                            progress.closed = true;
-                            // Whoever reads a pipe may have had enough.
-                            if error.kind() != ErrorKind::BrokenPipe {
-                                progress.failure = Some(error.to_string());
-                            }
-                        });
-                    }
-                });
-                Self::Queue { queue, writer, left_out: 0 }
-            }
+            Sink::Stream(file) => Self::Queue(Queue::new(file, progress)),
         }
     }
 
     fn put(&mut self, ts: &[u8]) {
         match self {
-            Self::Queue { queue, left_out, .. } => {
-                if let Err(TrySendError::Full(_)) = queue.try_send(Bytes::copy_from_slice(ts)) {
-                    *left_out += 1;
-                }
-            }
+            Self::Queue(queue) => queue.put(ts),
             Self::Udp { socket, left_out } => {
                 for datagram in ts.chunks(DATAGRAM) {
                     match socket.send(datagram) {
@@ -238,31 +235,89 @@ impl Outlet {
         }
     }
 
-    /// Waits until all is written; how many datagrams were left out.
-    fn finish(self) -> u64 {
+    fn flush(&mut self) {
+        if let Self::Queue(queue) = self {
+            queue.flush();
+        }
+    }
+
+    /// Ends it; how many datagrams were left out.
+    async fn finish(self) -> u64 {
         match self {
-            Self::Queue { queue, writer, left_out } => {
-                drop(queue);
-                let _ = writer.join();
-                left_out
-            }
+            Self::Queue(queue) => queue.finish().await,
             Self::Udp { left_out, .. } => left_out,
         }
     }
 }
 
-fn write(mut stream: Box<dyn Write + Send>, waiting: &Receiver<Bytes>) -> io::Result<()> {
-    let mut together = Vec::with_capacity(1 << 16);
-    while let Ok(first) = waiting.recv() {
-        together.extend_from_slice(&first);
-        while together.len() < 1 << 16
-            && let Ok(more) = waiting.try_recv()
-        {
-            together.extend_from_slice(&more);
+/// To a thread that may wait for its file.
+struct Queue {
+    chunks: Sender<Vec<u8>>,
+    writer: JoinHandle<()>,
+    /// Bytes handed over and not yet written.
+    waiting: Arc<AtomicUsize>,
+    /// What the receive call at work has brought so far: the writer is woken once for it.
+    chunk: Vec<u8>,
+    datagrams: u64,
+    left_out: u64,
+    progress: watch::Sender<Progress>,
+}
+
+impl Queue {
+    fn new(file: File, progress: watch::Sender<Progress>) -> Self {
+        let (chunks, handed_over) = channel();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let writer = {
+            let (waiting, progress) = (Arc::clone(&waiting), progress.clone());
+            std::thread::spawn(move || {
+                if let Err(error) = write(file, &handed_over, &waiting) {
+                    progress.send_modify(|progress| {
+                        progress.closed = true;
+                        // Whoever reads a pipe may have had enough.
+                        if error.kind() != ErrorKind::BrokenPipe {
+                            progress.failure = Some(error.to_string());
+                        }
+                    });
+                }
+            })
+        };
+        Self { chunks, writer, waiting, chunk: Vec::new(), datagrams: 0, left_out: 0, progress }
+    }
+
+    fn put(&mut self, ts: &[u8]) {
+        self.chunk.extend_from_slice(ts);
+        self.datagrams += 1;
+    }
+
+    fn flush(&mut self) {
+        let datagrams = std::mem::take(&mut self.datagrams);
+        let length = self.chunk.len();
+        if self.waiting.load(Ordering::Relaxed) + length > QUEUE {
+            self.left_out += datagrams;
+            self.chunk.clear();
+        } else if length > 0 {
+            self.waiting.fetch_add(length, Ordering::Relaxed);
+            // Where the writer has ended, that is known already.
+            let _ = self.chunks.send(std::mem::take(&mut self.chunk));
         }
-        stream.write_all(&together)?;
-        stream.flush()?;
-        together.clear();
+    }
+
+    async fn finish(self) -> u64 {
+        let Self { chunks, writer, left_out, progress, .. } = self;
+        drop(chunks);
+        let written = tokio::task::spawn_blocking(move || writer.join());
+        if tokio::time::timeout(LAST_WRITES, written).await.is_err() {
+            let failure = "it takes nothing any more, and what was to be written last is lost";
+            progress.send_modify(|progress| progress.failure = Some(failure.to_owned()));
+        }
+        left_out
+    }
+}
+
+fn write(mut file: File, chunks: &Receiver<Vec<u8>>, waiting: &AtomicUsize) -> io::Result<()> {
+    for chunk in chunks {
+        file.write_all(&chunk)?;
+        waiting.fetch_sub(chunk.len(), Ordering::Relaxed);
     }
     Ok(())
 }

@@ -3,6 +3,7 @@
 use crate::common::Helper;
 use crate::common::relay::{GROUP, TestRelay};
 use crate::common::stream::Stream;
+use std::io::{PipeReader, PipeWriter, Write};
 use std::net::UdpSocket;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -15,6 +16,14 @@ fn scratch(name: &str) -> PathBuf {
 fn receive(url: &str, output: &str, more: &[&str]) -> Helper {
     let arguments = ["receive", url, "--transport", "udp", "--output", output];
     Helper::start(Helper::command().args(arguments).args(more))
+}
+
+/// A pipe that takes nothing more, because nobody reads it.
+fn full_pipe() -> (PipeReader, PipeWriter) {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let size = nix::fcntl::fcntl(&writer, nix::fcntl::FcntlArg::F_GETPIPE_SZ).unwrap();
+    writer.write_all(&vec![0; size as usize]).unwrap();
+    (reader, writer)
 }
 
 #[test]
@@ -82,6 +91,40 @@ fn a_reader_that_has_had_enough_ends_it_well() {
         }
     };
     assert_eq!(status.code(), Some(0));
+}
+
+#[test]
+fn a_reader_that_takes_nothing_holds_up_neither_the_tunnel_nor_the_end() {
+    let relay = TestRelay::start();
+    let (_reader, writer) = full_pipe();
+    let mut command = Helper::command();
+    command.args(["receive", &relay.url(), "--transport", "udp", "--output", "-"]);
+    let mut helper = Helper::start_with_stdout(&mut command, writer.into());
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    relay.send(&stream.datagram());
+    helper.lines.wait_for("Receiving");
+    helper.signal("-TERM");
+    assert_eq!(helper.wait().code(), Some(1));
+    helper.lines.wait_for("Received 7 packets");
+    helper.lines.wait_for("The output failed: it takes nothing any more");
+}
+
+#[test]
+fn a_terminal_that_stands_still_does_not_hold_up_the_data() {
+    let relay = TestRelay::start();
+    let path = scratch("still.ts");
+    let (_reader, writer) = full_pipe();
+    let mut command = Helper::command();
+    command.args(["receive", &relay.url(), "--transport", "udp", "--output", path.to_str().unwrap()]);
+    let mut helper = Helper::start_with_stdout(&mut command, writer.into());
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    relay.send(&stream.datagram());
+    crate::common::eventually("it is written", || std::fs::metadata(&path).is_ok_and(|file| file.len() == 7 * 188));
+    helper.signal("-TERM");
+    assert_eq!(helper.wait().code(), Some(0));
+    std::fs::remove_file(&path).unwrap();
 }
 
 #[test]

@@ -63,9 +63,15 @@ impl Helper {
     }
 
     pub(crate) fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the helper starts");
+        Self::start_with_stdout(command, Stdio::piped())
+    }
+
+    pub(crate) fn start_with_stdout(command: &mut Command, stdout: Stdio) -> Self {
+        let mut child = command.stdout(stdout).stderr(Stdio::piped()).spawn().expect("the helper starts");
+        // The command would hold the other end of a pipe as well.
+        command.stdout(Stdio::null());
         let lines = Lines::default();
-        lines.follow(child.stdout.take().unwrap());
+        child.stdout.take().into_iter().for_each(|stdout| lines.follow(stdout));
         lines.follow(child.stderr.take().unwrap());
         Self { child, lines }
     }
