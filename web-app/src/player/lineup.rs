@@ -5,8 +5,10 @@ use crate::segmenter::Track;
 
 /// How long a track that the programme names is waited for, once the other one is there.
 const WAIT_SECONDS: f64 = 1.5;
-/// A track without media for so long, while the other one flows, is left behind.
-const STARVED_SECONDS: f64 = 1.5;
+/// A track without media for so long, while the other one flows, is left behind. Video, then audio: Chromium
+/// lets the sound go on for three seconds under a standing picture, so a picture that waits for its next random
+/// access point is given nearly that; without sound the picture stops at once.
+const STARVED_SECONDS: [f64; 2] = [2.7, 1.5];
 /// A track flows while its segments are no further apart than this.
 const FLOW_SECONDS: f64 = 0.7;
 /// How long a track that was left behind has to flow before it is taken in again, for each time it was left.
@@ -124,7 +126,7 @@ impl Lineup {
             let other = &self.tracks[1 - track as usize];
             let other_flows = other.last_media.is_some_and(|last| now - last < FLOW_SECONDS);
             let since = other.flowing_since.map_or(last, |since| last.max(since));
-            return !(other_flows && now - since >= STARVED_SECONDS);
+            return !(other_flows && now - since >= STARVED_SECONDS[track as usize]);
         }
         let probation = (PROBATION_SECONDS * f64::from(known.left_behind)).min(PROBATION_MAX_SECONDS);
         now - last < FLOW_SECONDS && known.flowing_since.is_some_and(|since| now - since >= probation)
@@ -215,6 +217,17 @@ mod tests {
         assert_eq!(lineup.choose(VIDEO, 9.0), Some(VIDEO), "not for a few segments");
         flow(&mut lineup, Track::Audio, 9.1, 10.1);
         assert_eq!(lineup.choose(VIDEO, 10.1), Some(BOTH));
+    }
+
+    #[test]
+    fn a_picture_that_waits_for_its_next_random_access_point_is_given_longer_than_sound() {
+        let mut lineup = lineup(BOTH);
+        lineup.init(Track::Video, true);
+        lineup.init(Track::Audio, true);
+        flow(&mut lineup, Track::Video, 0.0, 5.0);
+        flow(&mut lineup, Track::Audio, 0.0, 8.0);
+        assert_eq!(lineup.choose(BOTH, 7.5), Some(BOTH));
+        assert_eq!(lineup.choose(BOTH, 8.0), Some(AUDIO));
     }
 
     #[test]
