@@ -40,6 +40,12 @@ pub enum FromHelper {
         /// The URL the helper was started with; a page without one of its own plays it.
         url: Option<String>,
     },
+    /// The first answer to every `tune`: all that comes from now on is of this one. What came before may still
+    /// have been of the channel that it replaces.
+    Tuned {
+        /// As it was asked for.
+        url: String,
+    },
     /// Where the path to the channel stands; sent when it changes, and once after `tune`.
     Status(Status),
     /// Comes before the cached frames of a channel that was already running: how far they lie back.

@@ -109,7 +109,7 @@ impl Channels {
         self.0.transports.name()
     }
 
-    /// Tunes a page's mailbox to a channel.
+    /// Tunes a page's mailbox, in which no frame of another channel may wait, to a channel.
     ///
     /// # Errors
     /// What to tell the user: the helper stops, or has too many channels.
@@ -213,7 +213,6 @@ impl Channel {
     /// Lets a viewer in, with how things stand and what it needs to start at once.
     fn admit(&self, viewer: &Arc<Mailbox>) {
         let mut state = lock(&self.state);
-        viewer.start_over();
         if let Some(status) = &state.status {
             viewer.send(&FromHelper::Status(status.clone()));
         }

@@ -45,27 +45,24 @@ async fn read(mut stream: SplitStream<WebSocket>, channels: &Channels, mailbox: 
             return;
         }
         let Ok(text) = message.to_str() else { continue };
-        let asked = match serde_json::from_str(text) {
-            Ok(FromPage::Tune { url }) => url.parse::<AmtUrl>().map_err(|error| failed(&error.to_string(), None)),
-            Ok(FromPage::Stop) => {
-                _subscription = None;
-                mailbox.start_over();
-                mailbox.send(&FromHelper::Status(status(Phase::Idle, "Nothing is tuned in.", None)));
-                continue;
+        // Whatever comes of it, the channel before is left; if it is the same one, its tunnel goes on.
+        _subscription = None;
+        mailbox.start_over();
+        let tuned = match serde_json::from_str(text) {
+            Ok(FromPage::Tune { url }) => {
+                let parsed = url.parse::<AmtUrl>().map_err(|error| failed(&error.to_string(), None));
+                mailbox.send(&FromHelper::Tuned { url });
+                parsed.and_then(|url| channels.tune(&url, Arc::clone(mailbox)))
             }
+            Ok(FromPage::Stop) => Err(status(Phase::Idle, "Nothing is tuned in.", None)),
             Err(_) => Err(failed(
                 "The page and the helper do not understand each other.",
                 Some("Load the page again; if that does not help, bring both to the same version."),
             )),
         };
-        // Whatever comes of it, the channel before is left; if it is the same one, its tunnel goes on.
-        _subscription = None;
-        match asked.and_then(|url| channels.tune(&url, Arc::clone(mailbox))) {
+        match tuned {
             Ok(tuned) => _subscription = Some(tuned),
-            Err(status) => {
-                mailbox.start_over();
-                mailbox.send(&FromHelper::Status(status));
-            }
+            Err(status) => mailbox.send(&FromHelper::Status(status)),
         }
     }
 }

@@ -268,7 +268,7 @@ impl App {
                 self.status = Some(status);
             }
             FromHelper::Stats(stats) => self.stats = stats,
-            FromHelper::CatchUp { .. } => {}
+            FromHelper::CatchUp { .. } | FromHelper::Tuned { .. } => {}
         }
     }
 

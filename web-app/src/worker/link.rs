@@ -27,7 +27,7 @@ struct Worker {
     connection: Option<Connection>,
     retry: Option<Timer>,
     attempts: u32,
-    /// Asked for another channel: what still comes of the one before is not taken.
+    /// Asked for another channel, and the helper has not come to it: what still comes is of those before.
     changing: bool,
     /// The message's bytes; kept, so that a frame costs no allocation.
     frame: Vec<u8>,
@@ -140,6 +140,7 @@ impl Worker {
             }
             ToWorker::Stop => {
                 self.url = None;
+                self.changing = false;
                 self.begin();
                 self.send(&FromPage::Stop);
             }
@@ -160,6 +161,8 @@ impl Worker {
             self.feed.frame(&self.frame, &mut self.post);
         } else if let Some(Ok(message)) = data.as_string().map(|text| serde_json::from_str::<FromHelper>(&text)) {
             match &message {
+                FromHelper::Tuned { url } => self.changing = self.url.as_ref().is_some_and(|asked| asked != url),
+                FromHelper::Status(_) | FromHelper::Stats(_) | FromHelper::CatchUp { .. } if self.changing => return,
                 FromHelper::Hello { .. } => {
                     self.attempts = 0;
                     if let Some(connection) = &mut self.connection {
@@ -168,9 +171,7 @@ impl Worker {
                     self.tune();
                 }
                 FromHelper::CatchUp { frames, .. } => self.feed.catch_up(*frames),
-                // The helper answers every `tune` with one.
-                FromHelper::Status(_) => self.changing = false,
-                FromHelper::Stats(_) => {}
+                FromHelper::Status(_) | FromHelper::Stats(_) => {}
             }
             self.post.tell(FromWorker::Helper { message });
         }
