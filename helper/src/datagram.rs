@@ -114,7 +114,8 @@ fn udp<'a>(source: IpAddr, destination: IpAddr, addresses: &[u8], bytes: &'a [u8
     let len = usize::from(reader.u16().map_err(short)?);
     let sum = reader.u16().map_err(short)?;
     let payload = reader.slice(len.checked_sub(UDP_HEADER_LEN).ok_or(Discard::UdpLength)?).map_err(short)?;
-    if sum != 0 && checksum(addresses, &[&bytes[..len]]) != 0 {
+    let (header, _) = bytes.split_at(UDP_HEADER_LEN);
+    if sum != 0 && checksum(addresses, header, payload) != 0 {
         return Err(Discard::UdpChecksum);
     }
     Ok(Datagram {
@@ -126,10 +127,9 @@ fn udp<'a>(source: IpAddr, destination: IpAddr, addresses: &[u8], bytes: &'a [u8
 
 /// The checksum over UDP and a pseudo-header, whose order does not matter to a sum: the addresses, the
 /// protocol and the length (RFC 768; RFC 8200, 8.1).
-fn checksum(addresses: &[u8], udp: &[&[u8]]) -> u16 {
-    let len = udp.iter().map(|piece| piece.len()).sum::<usize>() as u32;
-    let pieces = [addresses, &len.to_be_bytes(), &[0, ipv4::UDP]];
-    ipv4::checksum(&[&pieces, udp].concat())
+fn checksum(addresses: &[u8], header: &[u8], payload: &[u8]) -> u16 {
+    let len = (header.len() + payload.len()) as u32;
+    ipv4::checksum(&[addresses, &len.to_be_bytes(), &[0, ipv4::UDP], header, payload])
 }
 
 /// Builds an IPv4 packet around a UDP payload of at most 65,507 bytes, with its checksum, as a sender of
@@ -143,7 +143,7 @@ pub fn build(source: SocketAddrV4, destination: SocketAddrV4, ttl: u8, payload: 
     header[2..4].copy_from_slice(&destination.port().to_be_bytes());
     header[4..6].copy_from_slice(&(len as u16).to_be_bytes());
     // A sum of zero is sent as its other form: zero means that there is none (RFC 768).
-    let sum = match checksum(&bytes[12..20], &[&header, payload]) {
+    let sum = match checksum(&bytes[12..20], &header, payload) {
         0 => 0xFFFF,
         sum => sum,
     };
