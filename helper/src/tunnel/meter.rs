@@ -7,8 +7,9 @@ use amt_shared::ts::{Continuity, ContinuityTracker, NULL_PID};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// Datagrams without a transport packet, one after another, after which the data counts as something else.
-const NOT_TS: u32 = 20;
+/// Datagrams without a transport packet, one after another, after which the data counts as something else; and
+/// with one, after which it counts as TS again. In noise one is found now and then.
+const TO_JUDGE: u32 = 20;
 /// Datagrams for other ports, with none for ours, after which a mistyped port is more likely than not.
 const OTHER_PORT: u32 = 20;
 
@@ -18,6 +19,7 @@ const RATE_WINDOW: Duration = Duration::from_secs(5);
 /// What a user should be told about the data.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
+    /// Nothing is known against it.
     Fine,
     /// It is no transport stream.
     NotTs,
@@ -32,12 +34,13 @@ pub(super) struct Meter {
     trackers: Vec<ContinuityTracker>,
     /// When the counters were reported, and the bytes by then; the oldest is about [`RATE_WINDOW`] back.
     reported: VecDeque<(Instant, u64)>,
-    /// RTP losses and socket drops of relays before this one.
+    /// The socket's own count when it was looked at last.
     socket_dropped_before: u64,
-    not_ts: u32,
+    is_ts: bool,
+    /// Datagrams, one after another, that speak for the opposite of `is_ts`.
+    doubts: u32,
     other_port: (u16, u32),
-    told_not_ts: bool,
-    told_other_port: bool,
+    told: Verdict,
 }
 
 impl Meter {
@@ -49,10 +52,10 @@ impl Meter {
             trackers: vec![ContinuityTracker::default(); usize::from(NULL_PID) + 1],
             reported: VecDeque::from([(now, 0)]),
             socket_dropped_before: 0,
-            not_ts: 0,
+            is_ts: true,
+            doubts: 0,
             other_port: (0, 0),
-            told_not_ts: false,
-            told_other_port: false,
+            told: Verdict::Fine,
         }
     }
 
@@ -85,7 +88,11 @@ impl Meter {
                 }
             }
         }
-        self.not_ts = if found { 0 } else { self.not_ts.saturating_add(1) };
+        self.doubts = if found == self.is_ts { 0 } else { self.doubts + 1 };
+        if self.doubts == TO_JUDGE {
+            self.is_ts = found;
+            self.doubts = 0;
+        }
     }
 
     /// Counts a datagram that was refused.
@@ -98,17 +105,20 @@ impl Meter {
         self.other_port = (port, self.other_port.1.saturating_add(1));
     }
 
-    /// Each verdict but [`Verdict::Fine`] is given once.
-    pub(super) fn verdict(&mut self) -> Verdict {
-        if self.not_ts >= NOT_TS && !self.told_not_ts {
-            self.told_not_ts = true;
-            return Verdict::NotTs;
-        }
-        if self.last.is_none() && self.other_port.1 >= OTHER_PORT && !self.told_other_port {
-            self.told_other_port = true;
-            return Verdict::OtherPort(self.other_port.0);
-        }
-        Verdict::Fine
+    /// The judgement, where it is another than before.
+    pub(super) fn verdict(&mut self) -> Option<Verdict> {
+        let verdict = match self.other_port {
+            _ if !self.is_ts => Verdict::NotTs,
+            (port, OTHER_PORT..) if self.last.is_none() => Verdict::OtherPort(port),
+            _ => Verdict::Fine,
+        };
+        (std::mem::replace(&mut self.told, verdict) != verdict).then_some(verdict)
+    }
+
+    /// What another relay brings is judged anew.
+    pub(super) fn other_relay(&mut self) {
+        self.other_port = (0, 0);
+        self.told = Verdict::Fine;
     }
 
     /// Takes the socket's own count; whether it grew.
@@ -183,21 +193,32 @@ mod tests {
     }
 
     #[test]
-    fn data_that_is_no_ts_is_told_once() {
+    fn data_that_is_no_ts_is_told_once_and_so_is_its_becoming_ts() {
         let start = Instant::now();
         let mut meter = Meter::new(start);
-        (0..NOT_TS).for_each(|_| meter.count(start, b"something else altogether"));
-        assert_eq!(meter.verdict(), Verdict::NotTs);
+        (0..TO_JUDGE).for_each(|_| meter.count(start, b"something else altogether"));
+        assert_eq!(meter.verdict(), Some(Verdict::NotTs));
         meter.count(start, b"something else altogether");
-        assert_eq!(meter.verdict(), Verdict::Fine);
+        assert_eq!(meter.verdict(), None);
+        // Noise that looks like a packet once.
+        meter.count(start, &video(0));
+        meter.count(start, b"something else altogether");
+        (1..TO_JUDGE).for_each(|_| meter.count(start, &video(0)));
+        assert_eq!(meter.verdict(), None);
+        meter.count(start, &video(0));
+        assert_eq!(meter.verdict(), Some(Verdict::Fine));
     }
 
     #[test]
-    fn a_mistyped_port_is_told_once() {
+    fn a_mistyped_port_is_told_once_a_relay() {
         let mut meter = Meter::new(Instant::now());
-        (0..OTHER_PORT).for_each(|_| meter.other_port(5000));
-        assert_eq!(meter.verdict(), Verdict::OtherPort(5000));
-        assert_eq!(meter.verdict(), Verdict::Fine);
+        for _ in 0..2 {
+            (0..OTHER_PORT).for_each(|_| meter.other_port(5000));
+            assert_eq!(meter.verdict(), Some(Verdict::OtherPort(5000)));
+            assert_eq!(meter.verdict(), None);
+            meter.other_relay();
+            assert_eq!(meter.verdict(), None);
+        }
     }
 
     #[test]

@@ -75,6 +75,7 @@ pub async fn run(
             transports,
             consumer,
             meter: &mut meter,
+            rtp: Rtp::default(),
             batch: Batch::default(),
         };
         match tunnel.follow(&mut signals).await {
@@ -127,6 +128,8 @@ struct Tunnel<'a, C> {
     transports: &'a Transports,
     consumer: &'a mut C,
     meter: &'a mut Meter,
+    /// Follows the sender, whichever relay its packets come through.
+    rtp: Rtp,
     batch: Batch,
 }
 
@@ -195,10 +198,11 @@ impl<C: Consumer> Tunnel<'_, C> {
     ) -> Ended {
         let began = Instant::now();
         let mut gateway = Gateway::new(began, Config::new(target.membership), relay, rand::random());
-        let mut rtp = Rtp::default();
+        self.meter.other_relay();
         let mut report = tokio::time::interval_at((began + REPORT).into(), REPORT);
         report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut answered = began;
+        let mut other_plan = false;
         let ended = loop {
             if self.pump(&mut gateway, &mut transport).await {
                 answered = Instant::now();
@@ -206,7 +210,7 @@ impl<C: Consumer> Tunnel<'_, C> {
             let timeout = gateway.poll_timeout();
             tokio::select! {
                 received = transport.receive(&mut self.batch) => match received {
-                    Ok(Received::Datagrams) => self.take(&mut gateway, &mut rtp, &transport),
+                    Ok(Received::Datagrams) => self.take(&mut gateway, &transport),
                     Ok(Received::Unreachable) => gateway.handle_unreachable(Instant::now()),
                     Err(error) => break Ended::Broken(error),
                 },
@@ -214,7 +218,10 @@ impl<C: Consumer> Tunnel<'_, C> {
                     gateway.handle_timeout(Instant::now());
                 }
                 _ = report.tick() => {
-                    self.report(&transport, &rtp);
+                    self.report(&transport);
+                    if other_plan && !self.flows() {
+                        break Ended::Signal(Signal::Plan);
+                    }
                     let quiet = self.meter.last().map_or(began, |last| last.max(began)).elapsed();
                     let silent = if target.relays.len() > 1 {
                         quiet >= if self.narrator.unreachable() { UNREACHABLE } else { self.patience() }
@@ -226,22 +233,25 @@ impl<C: Consumer> Tunnel<'_, C> {
                     }
                 }
                 signal = signals.next() => {
-                    // Pages may name other relays for a channel that comes already: it need not change.
-                    let flows = self.meter.last().is_some_and(|last| last.elapsed() < 2 * REPORT);
-                    if signal == Signal::Stop || !flows {
+                    // Pages may name other relays for a channel that comes already: they are kept for when it stops.
+                    if signal == Signal::Stop || !self.flows() {
                         break Ended::Signal(signal);
                     }
-                    signals.plan.mark_unchanged();
+                    other_plan = true;
                 }
             }
         };
-        self.report(&transport, &rtp);
+        self.report(&transport);
         gateway.stop(Instant::now());
         self.pump(&mut gateway, &mut transport).await;
         if matches!(ended, Ended::Signal(Signal::Stop)) {
             self.say_goodbye(&mut gateway, &mut transport).await;
         }
         ended
+    }
+
+    fn flows(&self) -> bool {
+        self.meter.last().is_some_and(|last| last.elapsed() < 2 * REPORT)
     }
 
     fn patience(&self) -> Duration {
@@ -270,9 +280,9 @@ impl<C: Consumer> Tunnel<'_, C> {
     }
 
     /// What one receive call brought, on its way to the consumer.
-    fn take(&mut self, gateway: &mut Gateway, rtp: &mut Rtp, transport: &Transport) {
+    fn take(&mut self, gateway: &mut Gateway, transport: &Transport) {
         let now = Instant::now();
-        let (meter, consumer) = (&mut *self.meter, &mut *self.consumer);
+        let (meter, consumer, rtp) = (&mut *self.meter, &mut *self.consumer, &mut self.rtp);
         let port = self.plan.url.port;
         let first = meter.last().is_none();
         transport.for_each(&self.batch, |arrival| {
@@ -306,18 +316,21 @@ impl<C: Consumer> Tunnel<'_, C> {
             self.consumer.status(self.narrator.receiving(self.meter.join()));
         }
         match self.meter.verdict() {
-            Verdict::Fine => {}
-            Verdict::NotTs => self.consumer.status(self.narrator.not_ts()),
-            Verdict::OtherPort(port) => self.consumer.status(self.narrator.other_port(port)),
+            None => {}
+            // The first data of all is told already.
+            Some(Verdict::Fine) if first => {}
+            Some(Verdict::Fine) => self.consumer.status(self.narrator.comes_again()),
+            Some(Verdict::NotTs) => self.consumer.status(self.narrator.not_ts()),
+            Some(Verdict::OtherPort(port)) => self.consumer.status(self.narrator.other_port(port)),
         }
     }
 
-    fn report(&mut self, transport: &Transport, rtp: &Rtp) {
+    fn report(&mut self, transport: &Transport) {
         let dropped = transport.dropped();
         if self.meter.socket_dropped(dropped.unwrap_or(0)) {
             self.consumer.lost();
         }
-        let stats = self.meter.report(Instant::now(), rtp);
+        let stats = self.meter.report(Instant::now(), &self.rtp);
         self.consumer.stats(stats);
     }
 

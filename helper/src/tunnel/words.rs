@@ -27,6 +27,7 @@ pub(super) struct Narrator {
     phase: Phase,
     relay: Option<SocketAddr>,
     had_data: bool,
+    not_ts: bool,
     refreshing: bool,
     /// ICMP says that the relay is not there.
     unreachable: bool,
@@ -34,7 +35,15 @@ pub(super) struct Narrator {
 
 impl Narrator {
     pub(super) fn new(channel: String) -> Self {
-        Self { channel, phase: Phase::Idle, relay: None, had_data: false, refreshing: false, unreachable: false }
+        Self {
+            channel,
+            phase: Phase::Idle,
+            relay: None,
+            had_data: false,
+            not_ts: false,
+            refreshing: false,
+            unreachable: false,
+        }
     }
 
     fn status(&mut self, phase: Phase, sentence: String, advice: Option<&str>) -> Status {
@@ -90,7 +99,14 @@ impl Narrator {
         self.status(Phase::Receiving, sentence, None)
     }
 
+    /// After a silence, or after something that could not be used.
+    pub(super) fn comes_again(&mut self) -> Status {
+        self.not_ts = false;
+        self.status(Phase::Receiving, format!("Data of {} comes again.", self.channel), None)
+    }
+
     pub(super) fn not_ts(&mut self) -> Status {
+        self.not_ts = true;
         let sentence = format!("The data of {} is no MPEG transport stream, so it cannot be played.", self.channel);
         self.status(Phase::Failed, sentence, Some("Check the group and the port: another service may be sent there."))
     }
@@ -127,7 +143,7 @@ impl Narrator {
             }
             Event::Receiving { relay } if self.had_data && self.phase != Phase::Receiving => {
                 self.relay = Some(relay);
-                Some(self.status(Phase::Receiving, format!("Data of {} comes again.", self.channel), None))
+                Some(if self.not_ts { self.not_ts() } else { self.comes_again() })
             }
             Event::Silent { duration } => Some(self.silent(duration)),
             Event::Unreachable { to } => {

@@ -229,3 +229,66 @@ async fn a_relay_that_is_not_there_is_told_and_the_next_one_is_tried() {
     page.frame().await;
     helper.lines.wait_for("No relay listens at 127.0.0.1:9");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_follows_the_answer_to_a_tune_is_of_that_channel_alone() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    let (first, second) = (relay.url(), relay.url_of(OTHER_GROUP));
+    let mut keeper = Page::open(helper.address()).await;
+    keeper.tune(&first).await;
+    relay.wait_for_join(GROUP);
+    relay.send(&Stream::default().datagram());
+    keeper.frame().await;
+    // Three in a row, unanswered: only the last one counts.
+    for url in [&second, &first, &second] {
+        page.tune(url).await;
+    }
+    relay.wait_for_join(OTHER_GROUP);
+    relay.send(&Stream::default().datagram());
+    let marked = [0x47; 188].repeat(7);
+    let mut answers = 0;
+    while answers < 3 {
+        if let Received::Message(FromHelper::Tuned { url }) = page.next().await {
+            assert_eq!(url, *[&second, &first, &second][answers]);
+            answers += 1;
+        }
+    }
+    relay.send_to(OTHER_GROUP, 1234, &marked);
+    assert_eq!(page.frame().await.1, marked);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_becomes_a_transport_stream_is_said_to_come() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    page.tune(&relay.url()).await;
+    page.wait_for(Phase::Joined).await;
+    relay.wait_for_join(GROUP);
+    (0..30).for_each(|_| relay.send(&[0x20; 1000]));
+    page.wait_for(Phase::Failed).await;
+    let mut stream = Stream::default();
+    (0..30).for_each(|_| relay.send(&stream.datagram()));
+    page.wait_for(Phase::Receiving).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_relay_that_a_later_page_names_is_used_when_the_first_falls_silent() {
+    let (relay, other) = (TestRelay::start(), TestRelay::start());
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    page.tune(&relay.url()).await;
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    relay.send(&stream.datagram());
+    page.wait_for(Phase::Receiving).await;
+    let mut later = Page::open(helper.address()).await;
+    later.tune(&other.url()).await;
+    later.wait_for(Phase::Receiving).await;
+    // From here on the first brings nothing.
+    other.wait_for_join(GROUP);
+    other.send(&stream.datagram());
+    page.frame().await;
+}
