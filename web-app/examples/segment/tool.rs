@@ -25,7 +25,8 @@ struct Arguments {
     /// Write the tracks to `video.mp4` and `audio.mp4` here; a new initialisation segment begins `video-2.mp4`.
     #[arg(long)]
     output_dir: Option<PathBuf>,
-    /// After a damaged frame, leave out all frames up to the next random access point.
+    /// What browsers get, as they do not bear missing references: after a damaged frame, leave out all frames up
+    /// to the next random access point, and from there on take mentions of pictures from before out of the slices.
     #[arg(long)]
     wait_for_random_access: bool,
 }

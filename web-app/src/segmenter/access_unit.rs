@@ -4,16 +4,16 @@
 //! frame: the NAL units of one picture, or of the two fields of a frame. A unit goes out when the next one
 //! begins, or already at its PES packet's end ([`End`]) once the stream has shown that units end there.
 
+use super::byte_stream::find_start_code;
 use super::codec::h264::{self, SliceHeader, has_slice_header, nal};
 use super::parameter_sets::ParameterSets;
 use super::pes::PesHeader;
+use super::unit_end::{End, Trust};
 
 /// A unit longer than this is none.
 const UNIT_MAX: usize = 8 << 20;
 /// PES packets held at a time whose first unit is not yet known.
 const MARKS_MAX: usize = 16;
-/// How often an end has to prove right before a unit is given out by it.
-const PROOFS: u8 = 3;
 
 /// What the PES packet says in which a unit begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,15 +21,6 @@ pub(super) struct PesStart {
     pub(super) times: PesHeader,
     /// The packet's `random_access_indicator`.
     pub(super) random_access: bool,
-}
-
-/// How the end of a PES packet shows before the next one begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum End {
-    /// Its declared length is reached.
-    Declared,
-    /// A packet is filled up with stuffing, which only the last of an unbounded PES packet needs.
-    Stuffed,
 }
 
 /// A NAL unit in the buffer.
@@ -79,21 +70,6 @@ pub(super) trait UnitSink {
     fn early_end_refuted(&mut self);
 }
 
-/// What the stream has shown about its PES packets' ends.
-#[derive(Debug, Default)]
-struct Trust {
-    proven: [u8; 2],
-    refuted: [bool; 2],
-    /// Units run over PES packets' ends.
-    spans: bool,
-}
-
-impl Trust {
-    fn holds(&self, end: End) -> bool {
-        !self.spans && !self.refuted[end as usize] && self.proven[end as usize] >= PROOFS
-    }
-}
-
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct AccessUnits {
@@ -118,8 +94,6 @@ pub(super) struct AccessUnits {
     boundary: Option<usize>,
     after_loss: bool,
     trust: Trust,
-    candidate: Option<End>,
-    pes_begins: bool,
 }
 
 impl AccessUnits {
@@ -130,7 +104,7 @@ impl AccessUnits {
             self.marks.remove(0);
         }
         self.marks.push((self.buffer.len(), start));
-        self.pes_begins = true;
+        self.trust.begin();
     }
 
     /// Takes bytes of the stream.
@@ -138,7 +112,9 @@ impl AccessUnits {
         if data.is_empty() {
             return;
         }
-        self.judge_end(data, sink);
+        if self.trust.judge(data, self.after_loss) {
+            sink.early_end_refuted();
+        }
         if self.buffer.len() + data.len() > UNIT_MAX {
             sink.oversize();
             self.clear();
@@ -157,8 +133,7 @@ impl AccessUnits {
 
     /// The PES packet seems to end here.
     pub(super) fn end(&mut self, end: End, sink: &mut impl UnitSink) {
-        self.candidate = Some(end);
-        if self.trust.holds(end) {
+        if self.trust.end(end) {
             self.flush(false, sink);
         }
     }
@@ -166,7 +141,7 @@ impl AccessUnits {
     /// Packets are missing here.
     pub(super) fn lost(&mut self) {
         self.after_loss = true;
-        self.candidate = None;
+        self.trust.lost();
         // No start code may be read across the hole.
         self.scan = self.buffer.len();
         if let Some(nal) = self.nals.last_mut() {
@@ -184,24 +159,6 @@ impl AccessUnits {
     fn missing_if(&mut self, short: bool) {
         if short && self.trust.holds(End::Declared) {
             self.lost();
-        }
-    }
-
-    /// Compares what was taken for a PES packet's end with what came next.
-    fn judge_end(&mut self, data: &[u8], sink: &mut impl UnitSink) {
-        let begins = core::mem::take(&mut self.pes_begins);
-        if begins && !self.after_loss && !begins_unit(data) {
-            self.trust.spans = true;
-        }
-        let Some(end) = self.candidate.take() else { return };
-        if begins {
-            let proven = &mut self.trust.proven[end as usize];
-            *proven = proven.saturating_add(1);
-        } else if !self.trust.refuted[end as usize] {
-            if self.trust.holds(end) {
-                sink.early_end_refuted();
-            }
-            self.trust.refuted[end as usize] = true;
         }
     }
 
@@ -394,41 +351,4 @@ impl AccessUnits {
         }
         self.forget_slices();
     }
-}
-
-/// Whether bytes of a PES packet begin with what an access unit begins with.
-fn begins_unit(data: &[u8]) -> bool {
-    let zeros = data.iter().take_while(|byte| **byte == 0).count();
-    let Some([1, header, rest @ ..]) = data.get(zeros..).filter(|_| zeros >= 2) else { return false };
-    match header & 0x1F {
-        nal::SEI..=nal::DELIMITER => true,
-        kind if has_slice_header(kind) => rest.first().is_some_and(|byte| byte & 0x80 != 0),
-        _ => false,
-    }
-}
-
-/// Where the next start code (00 00 01) begins that has a byte behind it.
-fn find_start_code(bytes: &[u8], from: usize) -> Option<usize> {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    const TOPS: u64 = 0x8080_8080_8080_8080;
-    let mut at = from;
-    let last = bytes.len().checked_sub(3)?;
-    while at < last {
-        // A start code begins with a zero: eight bytes without one are passed over at once.
-        if let Some(word) = bytes[at..].first_chunk::<8>() {
-            let word = u64::from_le_bytes(*word);
-            if word.wrapping_sub(ONES) & !word & TOPS == 0 {
-                at += 8;
-                continue;
-            }
-        }
-        let stop = (at + 8).min(last);
-        while at < stop {
-            if bytes[at] == 0 && bytes[at + 1] == 0 && bytes[at + 2] == 1 {
-                return Some(at);
-            }
-            at += 1;
-        }
-    }
-    None
 }

@@ -12,6 +12,16 @@ impl<'a> BitReader<'a> {
         Self { bytes, at: 0 }
     }
 
+    /// Bits read so far.
+    pub(super) const fn position(&self) -> usize {
+        self.at
+    }
+
+    /// Passes over bits.
+    pub(super) const fn skip(&mut self, count: usize) {
+        self.at += count;
+    }
+
     pub(super) fn bit(&mut self) -> Option<bool> {
         let byte = *self.bytes.get(self.at / 8)?;
         let bit = byte >> (7 - self.at % 8) & 1 == 1;
@@ -68,6 +78,34 @@ impl BitWriter {
             self.used += 1;
         }
         self
+    }
+
+    /// An unsigned Exp-Golomb code (ISO/IEC 14496-10, 9.1); `value` is less than `u32::MAX`.
+    pub(super) fn ue(&mut self, value: u32) -> &mut Self {
+        let bits = u32::BITS - (value + 1).leading_zeros();
+        self.put(0, bits - 1).put(value + 1, bits)
+    }
+
+    /// The next `count` bits of `from`; `None` where it has less.
+    pub(super) fn copy(&mut self, from: &mut BitReader<'_>, count: usize) -> Option<()> {
+        for _ in 0..count {
+            self.put(u32::from(from.bit()?), 1);
+        }
+        Some(())
+    }
+
+    /// Fills the last byte up with one bits.
+    pub(super) fn align_with_ones(&mut self) {
+        while !self.used.is_multiple_of(8) {
+            self.put(1, 1);
+        }
+    }
+
+    /// Whole bytes, where the bits so far are whole bytes too.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        debug_assert!(self.used.is_multiple_of(8));
+        self.bytes.extend_from_slice(bytes);
+        self.used += bytes.len() as u32 * 8;
     }
 
     /// What was written, filled up with zero bits.

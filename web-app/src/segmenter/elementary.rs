@@ -2,12 +2,13 @@
 
 use amt_shared::ts::{Continuity, ContinuityTracker, PACKET_LEN, Packet};
 
-use super::access_unit::{End, PesStart, Unit, UnitSink};
+use super::access_unit::{PesStart, Unit, UnitSink};
 use super::audio::AudioTrack;
 use super::output::{FaultReason, Track};
 use super::parameter_sets::ParameterSets;
 use super::pes::Piece;
 use super::release::Release;
+use super::unit_end::End;
 use super::video::{VideoFrames, VideoTrack};
 
 /// What a PID's packets are for.

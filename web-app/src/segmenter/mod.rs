@@ -7,6 +7,7 @@
 mod access_unit;
 mod audio;
 mod bits;
+mod byte_stream;
 mod codec;
 mod demux;
 mod elementary;
@@ -20,6 +21,7 @@ mod psi;
 mod release;
 mod start;
 mod timeline;
+mod unit_end;
 mod video;
 
 use std::collections::BTreeMap;
@@ -49,7 +51,9 @@ const FAULT_PACKETS: u64 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
     /// After a loss of pictures that others refer to, hold the last clean one until the next random access
-    /// point. Otherwise decoding goes on with the next whole frame, which may show artefacts for a moment.
+    /// point; and where that is no IDR picture, take mentions of pictures from before it out of the slices that
+    /// follow. Otherwise decoding goes on with the next whole frame, which may show artefacts for a moment, and
+    /// every frame is given as it came.
     ///
     /// On by default: Chromium 156 takes a frame whose references are missing (B pictures without their
     /// co-located picture, a marking of a picture that is not there) as a fatal decoding error, which ends

@@ -7,7 +7,7 @@ use amt_shared::clock::{TICKS_PER_SECOND, unwrap_near};
 
 use super::Options;
 use super::access_unit::{AccessUnits, Unit};
-use super::codec::h264::{SliceHeader, Sps, nal};
+use super::codec::h264::{Present, SliceHeader, Sps, has_slice_header, nal, without_missing};
 use super::fmp4;
 use super::output::{FaultReason, Init, Track};
 use super::parameter_sets::ParameterSets;
@@ -69,6 +69,8 @@ pub(super) struct VideoFrames {
     waiting: bool,
     /// After decoding began at a picture that is no IDR: frames shown before this need what is not there.
     leading_until: Option<i64>,
+    /// After decoding began at a picture that is no IDR: what a decoder has since.
+    present: Option<Present>,
     /// Frames were lost since the last one that was given out.
     lost: bool,
     /// The last whole picture, and its decoding time.
@@ -86,6 +88,7 @@ impl VideoFrames {
             init: None,
             waiting: true,
             leading_until: None,
+            present: None,
             lost: false,
             last: None,
             disposable: [0; 2],
@@ -112,8 +115,14 @@ impl VideoFrames {
             return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
         };
         let Some((dts, pts)) = times else { return release.video(self.pid, FromUnit::Fault(FaultReason::Timestamp)) };
+        // Also of pictures that are left out: they are not missing.
+        self.last = Some((slice, dts));
         if unit.key {
-            self.leading_until = (core::mem::take(&mut self.waiting) && !slice.idr).then_some(pts);
+            let begins = core::mem::take(&mut self.waiting) && !slice.idr;
+            self.leading_until = begins.then_some(pts);
+            if begins && self.options.wait_for_random_access {
+                self.present = Some(Present::from(&slice));
+            }
             if self.init != Some((sets.generation, sps.id)) {
                 self.init = Some((sets.generation, sps.id));
                 release.video(self.pid, FromUnit::Init(self.initialisation(sps, sets)));
@@ -121,15 +130,16 @@ impl VideoFrames {
         } else if self.leading_until.is_some_and(|shown| pts < shown) {
             return;
         }
-        self.last = Some((slice, dts));
         let [now, most] = self.disposable;
         let now = if slice.is_reference() { 0 } else { now + 1 };
         self.disposable = [now, most.max(now)];
         let keep_sets = self.init.is_none_or(|(generation, _)| generation != sets.generation);
+        self.present = self.present.and_then(|present| present.at(&slice, sps));
+        let segment = segment(unit, keep_sets, sets, self.present);
         release.video(
             self.pid,
             FromUnit::Frame(VideoFrame {
-                segment: segment(unit, keep_sets),
+                segment,
                 dts,
                 pts,
                 step: self.times.step(),
@@ -170,8 +180,9 @@ impl VideoFrames {
 }
 
 /// The sample with its header's room before it: NAL units with their lengths, without those that only
-/// structure the byte stream, and without the parameter sets that the initialisation segment holds.
-fn segment(unit: &Unit<'_>, keep_sets: bool) -> Vec<u8> {
+/// structure the byte stream, without the parameter sets that the initialisation segment holds, and without
+/// the mention of pictures that the decoder never had.
+fn segment(unit: &Unit<'_>, keep_sets: bool, sets: &ParameterSets, present: Option<Present>) -> Vec<u8> {
     let kept = |kind: u8| match kind {
         nal::SPS | nal::PPS => keep_sets,
         nal::DELIMITER | nal::END_OF_SEQUENCE | nal::END_OF_STREAM | nal::FILLER => false,
@@ -181,7 +192,13 @@ fn segment(unit: &Unit<'_>, keep_sets: bool) -> Vec<u8> {
     let header = fmp4::header_len(1);
     let mut segment = Vec::with_capacity(header + nals().map(|(_, bytes)| 4 + bytes.len()).sum::<usize>());
     segment.resize(header, 0);
-    for (_, bytes) in nals() {
+    for (kind, bytes) in nals() {
+        let rewritten = present.filter(|_| has_slice_header(kind)).and_then(|present| {
+            let slice = SliceHeader::parse(bytes, |pps| sets.of_slice(pps))?;
+            let (sps, pps) = sets.of_slice(slice.pps_id)?;
+            without_missing(bytes, sps, pps, present)
+        });
+        let bytes = rewritten.as_deref().unwrap_or(bytes);
         segment.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
         segment.extend_from_slice(bytes);
     }

@@ -1,0 +1,194 @@
+//! Sequence parameter sets (ISO/IEC 14496-10, 7.3.2.1 and annex E).
+
+use super::unescape;
+use crate::segmenter::bits::BitReader;
+
+/// A sequence parameter set (7.3.2.1.1), as far as it is used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) struct Sps {
+    pub(in crate::segmenter) id: u8,
+    /// `profile_idc`, the constraint flags and `level_idc`, as they stand in the codec string.
+    pub(in crate::segmenter) profile: [u8; 3],
+    pub(in crate::segmenter) chroma_format_idc: u8,
+    pub(in crate::segmenter) bit_depth_luma: u8,
+    pub(in crate::segmenter) bit_depth_chroma: u8,
+    pub(super) separate_colour_plane: bool,
+    pub(super) log2_max_frame_num: u32,
+    pub(super) poc_type: u32,
+    pub(super) log2_max_poc_lsb: u32,
+    pub(super) delta_pic_order_always_zero: bool,
+    /// Frames that the decoder keeps for reference at most.
+    pub(in crate::segmenter) max_num_ref_frames: u32,
+    pub(super) frame_mbs_only: bool,
+    /// In pixels, after cropping.
+    pub(in crate::segmenter) width: u32,
+    pub(in crate::segmenter) height: u32,
+    /// Width to height of a pixel.
+    pub(in crate::segmenter) sample_aspect: (u16, u16),
+    /// How long a frame is shown, as a fraction of a second (E.2.1: two ticks), where that is told.
+    pub(in crate::segmenter) frame_duration: Option<(u32, u32)>,
+}
+
+impl Sps {
+    /// Reads a whole NAL unit.
+    pub(in crate::segmenter) fn parse(nal_unit: &[u8]) -> Option<Self> {
+        let plain = unescape(nal_unit.get(1..)?, 4096);
+        let profile = *plain.first_chunk::<3>()?;
+        let mut r = BitReader::new(&plain[3..]);
+        let id = u8::try_from(r.ue()?).ok().filter(|id| *id < 32)?;
+        let (mut chroma_format_idc, mut bit_depth_luma, mut bit_depth_chroma) = (1, 8, 8);
+        let mut separate_colour_plane = false;
+        if matches!(profile[0], 100 | 110 | 122 | 244 | 44 | 83 | 86 | 118 | 128 | 138 | 139 | 134 | 135) {
+            chroma_format_idc = u8::try_from(r.ue()?).ok().filter(|idc| *idc <= 3)?;
+            if chroma_format_idc == 3 {
+                separate_colour_plane = r.bit()?;
+            }
+            bit_depth_luma = 8 + u8::try_from(r.ue()?).ok().filter(|more| *more <= 6)?;
+            bit_depth_chroma = 8 + u8::try_from(r.ue()?).ok().filter(|more| *more <= 6)?;
+            r.bit()?;
+            if r.bit()? {
+                skip_scaling_lists(&mut r, if chroma_format_idc == 3 { 12 } else { 8 })?;
+            }
+        }
+        let log2_max_frame_num = 4 + r.ue().filter(|more| *more <= 12)?;
+        let poc_type = r.ue().filter(|poc_type| *poc_type <= 2)?;
+        let (mut log2_max_poc_lsb, mut delta_pic_order_always_zero) = (0, false);
+        if poc_type == 0 {
+            log2_max_poc_lsb = 4 + r.ue().filter(|more| *more <= 12)?;
+        } else if poc_type == 1 {
+            delta_pic_order_always_zero = r.bit()?;
+            r.se()?;
+            r.se()?;
+            for _ in 0..r.ue().filter(|count| *count <= 255)? {
+                r.se()?;
+            }
+        }
+        let max_num_ref_frames = r.ue()?;
+        r.bit()?;
+        let width_mbs = 1 + r.ue().filter(|mbs| *mbs < 1024)?;
+        let height_map_units = 1 + r.ue().filter(|units| *units < 1024)?;
+        let frame_mbs_only = r.bit()?;
+        if !frame_mbs_only {
+            r.bit()?;
+        }
+        r.bit()?;
+        let (mut width, mut height) = (width_mbs * 16, height_map_units * 16 * (2 - u32::from(frame_mbs_only)));
+        if r.bit()? {
+            // Table 6-1 and (7-19)–(7-22).
+            let (sub_width, sub_height): (u64, u64) = match (separate_colour_plane, chroma_format_idc) {
+                (false, 1) => (2, 2),
+                (false, 2) => (2, 1),
+                _ => (1, 1),
+            };
+            let rows = 2 - u64::from(frame_mbs_only);
+            let crop = [r.ue()?, r.ue()?, r.ue()?, r.ue()?].map(u64::from);
+            let across = (crop[0] + crop[1]) * sub_width;
+            let down = (crop[2] + crop[3]) * sub_height * rows;
+            width = u32::try_from(u64::from(width).checked_sub(across)?).ok().filter(|width| *width > 0)?;
+            height = u32::try_from(u64::from(height).checked_sub(down)?).ok().filter(|height| *height > 0)?;
+        }
+        // What a broken VUI leaves unread is not needed to decode.
+        let (sample_aspect, frame_duration) =
+            if r.bit()? { read_vui(&mut r).unwrap_or(((1, 1), None)) } else { ((1, 1), None) };
+        Some(Self {
+            id,
+            profile,
+            chroma_format_idc,
+            bit_depth_luma,
+            bit_depth_chroma,
+            separate_colour_plane,
+            log2_max_frame_num,
+            poc_type,
+            log2_max_poc_lsb,
+            delta_pic_order_always_zero,
+            max_num_ref_frames,
+            frame_mbs_only,
+            width,
+            height,
+            sample_aspect,
+            frame_duration,
+        })
+    }
+
+    /// RFC 6381 codec string.
+    pub(in crate::segmenter) fn codec(&self) -> String {
+        let [profile, constraints, level] = self.profile;
+        format!("avc1.{profile:02x}{constraints:02x}{level:02x}")
+    }
+}
+
+/// 7.3.2.1.1.1.
+fn skip_scaling_lists(r: &mut BitReader<'_>, lists: usize) -> Option<()> {
+    for list in 0..lists {
+        if !r.bit()? {
+            continue;
+        }
+        let (mut last, mut next) = (8i32, 8);
+        for _ in 0..if list < 6 { 16 } else { 64 } {
+            if next != 0 {
+                next = last.wrapping_add(r.se()?).rem_euclid(256);
+            }
+            if next != 0 {
+                last = next;
+            }
+        }
+    }
+    Some(())
+}
+
+/// E.1.1 up to the timing: the shape of a pixel, and how long a frame is shown.
+type Vui = ((u16, u16), Option<(u32, u32)>);
+fn read_vui(r: &mut BitReader<'_>) -> Option<Vui> {
+    /// Table E-1.
+    const ASPECTS: [(u16, u16); 17] = [
+        (1, 1),
+        (1, 1),
+        (12, 11),
+        (10, 11),
+        (16, 11),
+        (40, 33),
+        (24, 11),
+        (20, 11),
+        (32, 11),
+        (80, 33),
+        (18, 11),
+        (15, 11),
+        (64, 33),
+        (160, 99),
+        (4, 3),
+        (3, 2),
+        (2, 1),
+    ];
+    let mut aspect = (1, 1);
+    if r.bit()? {
+        aspect = match r.bits(8)? {
+            255 => (r.bits(16)? as u16, r.bits(16)? as u16),
+            listed => ASPECTS.get(listed as usize).copied().unwrap_or((1, 1)),
+        };
+        if aspect.0 == 0 || aspect.1 == 0 {
+            aspect = (1, 1);
+        }
+    }
+    let timing = (|| {
+        if r.bit()? {
+            r.bit()?;
+        }
+        if r.bit()? {
+            r.bits(4)?;
+            if r.bit()? {
+                r.bits(24)?;
+            }
+        }
+        if r.bit()? {
+            r.ue()?;
+            r.ue()?;
+        }
+        if !r.bit()? {
+            return None;
+        }
+        let (ticks, scale) = (r.bits(32)?.checked_mul(2)?, r.bits(32)?);
+        // Between 1 and 300 frames a second; anything else is not meant.
+        (ticks > 0 && scale >= ticks && scale / ticks <= 300).then_some((ticks, scale))
+    })();
+    Some((aspect, timing))
+}
