@@ -166,6 +166,7 @@ impl Channels {
     async fn receive(self, key: AmtUrl, channel: Arc<Channel>, alive: mpsc::Sender<()>) {
         let mut feed = Feed::new(Arc::clone(&channel));
         let plan = channel.plan.subscribe();
+        let _listed = Listed { channels: &self, key: &key, channel: &channel };
         tunnel::run(plan, &self.0.transports, &mut feed, self.unwanted(&key, &channel)).await;
         drop(alive);
     }
@@ -206,6 +207,30 @@ impl Channels {
         lock(&self.0.alive).take();
         let mut ended = self.0.ended.lock().await;
         let _ = timeout(SHUTDOWN, ended.recv()).await;
+    }
+}
+
+/// Sees to it that a channel whose tunnel came to grief does not stay listed: who tunes in again gets another.
+struct Listed<'a> {
+    channels: &'a Channels,
+    key: &'a AmtUrl,
+    channel: &'a Arc<Channel>,
+}
+
+impl Drop for Listed<'_> {
+    fn drop(&mut self) {
+        let mut running = lock(&self.channels.0.running);
+        let listed = running.get(self.key).is_some_and(|listed| Arc::ptr_eq(listed, self.channel));
+        if listed {
+            running.remove(self.key);
+        }
+        drop(running);
+        if std::thread::panicking() {
+            self.channel.tell(refused(
+                "The helper made a mistake of its own with this channel.",
+                "Play it again; please report what the helper printed.",
+            ));
+        }
     }
 }
 
@@ -282,4 +307,29 @@ fn refused(sentence: &str, advice: &str) -> Status {
 /// A panic elsewhere leaves these values whole: each is changed in one step.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::options::TransportChoice;
+
+    #[test]
+    fn a_channel_whose_tunnel_came_to_grief_says_so_and_can_be_tuned_in_again() {
+        let channels = Channels::new(Transports::open(TransportChoice::Udp).unwrap(), Vec::new());
+        let key: AmtUrl = "amt://232.9.9.9".parse().unwrap();
+        let channel = Arc::new(Channel {
+            plan: watch::Sender::new(Plan::new(key.clone(), &[])),
+            holders: watch::Sender::new(1),
+            state: Mutex::default(),
+        });
+        lock(&channels.0.running).insert(key.clone(), Arc::clone(&channel));
+        let grief = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _listed = Listed { channels: &channels, key: &key, channel: &channel };
+            panic!("on purpose");
+        }));
+        assert!(grief.is_err());
+        assert!(lock(&channels.0.running).is_empty());
+        assert_eq!(lock(&channel.state).status.as_ref().map(|status| status.phase), Some(Phase::Failed));
+    }
 }
