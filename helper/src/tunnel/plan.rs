@@ -19,7 +19,8 @@ impl Plan {
     /// The plan of a URL, where `relays` given by the user override the URL's own.
     #[must_use]
     pub fn new(url: AmtUrl, relays: &[RelayAddress]) -> Self {
-        let relays = if relays.is_empty() { url.relays.clone() } else { relays.to_vec() };
+        let mut relays = if relays.is_empty() { url.relays.clone() } else { relays.to_vec() };
+        relays.truncate(MAX_RELAYS);
         Self { url, relays }
     }
 
@@ -72,6 +73,12 @@ mod tests {
         let mut anycast = plan("amt://232.0.0.1");
         assert!(!anycast.prefer(Vec::new()));
         assert!(anycast.prefer(plan("amt://232.0.0.1?relay=a").relays));
+    }
+
+    #[test]
+    fn a_url_may_not_name_relays_without_end() {
+        let url = format!("amt://232.0.0.1?relay={}", "a,".repeat(20_000));
+        assert_eq!(plan(&url).relays.len(), MAX_RELAYS);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::amt;
 use crate::membership::Membership;
 use amt_shared::amt_url::{Host, RelayAddress};
 use amt_shared::wire::{Phase, Status};
+use futures_util::future::join_all;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
@@ -42,10 +43,15 @@ pub(super) async fn resolve(plan: &Plan) -> Result<Target, Status> {
     })?;
 
     let mut remarks = Vec::new();
+    if plan.url.lacks_required_source() {
+        remarks.push(format!("The group {group} is kept for channels with a source: write amt://SOURCE@{group}."));
+    }
     let mut relays = Vec::new();
     let mut unknown = Vec::new();
-    for relay in &plan.relays {
-        match addresses(relay).await {
+    // All at once: a name server that does not answer for one must not hold up the others.
+    let found = join_all(plan.relays.iter().map(addresses)).await;
+    for (relay, found) in plan.relays.iter().zip(found) {
+        match found {
             Ok(addresses) => relays.extend(addresses),
             Err(error) => {
                 remarks.push(format!("The relay {relay} cannot be found: {error}."));
