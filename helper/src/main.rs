@@ -13,7 +13,7 @@ use amt_shared::amt_url::RelayAddress;
 use clap::{CommandFactory, Parser};
 use std::future::Future;
 use std::io::{self, Write};
-use std::net::TcpListener;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
@@ -134,7 +134,12 @@ impl Page<'_> {
         let local = self.listener.local_addr()?;
         let channels = Channels::new(transports, self.relays);
         let token = self.options.token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
-        say(format_args!("Open http://{local}/{token} in a browser; Ctrl-C ends the helper."));
+        let here =
+            if local.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, local.port())) } else { local };
+        say(format_args!("Open http://{here}/{token} in a browser; Ctrl-C ends the helper."));
+        if !local.ip().is_loopback() {
+            say("Other machines open the same with this one's address (not its name) in place of the host.");
+        }
         // Tuned in from the start, whether or not a page is there.
         let held = self.url.as_ref().map(|url| channels.hold(url));
         if let Some(Err(status)) = &held {
