@@ -29,11 +29,6 @@ impl Capture {
         let begun = newest_first.filter(|(start, _)| *start <= position + 0.0005);
         begun.max_by(|a, b| a.0.total_cmp(&b.0)).map(|&(_, received_ms)| received_ms)
     }
-
-    /// Forgets all: a new timeline begins.
-    pub fn clear(&mut self) {
-        self.received.clear();
-    }
 }
 
 #[cfg(test)]

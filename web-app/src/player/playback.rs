@@ -36,7 +36,8 @@ pub(super) struct State {
     pub(super) positioned: bool,
     pub(super) begun: f64,
     pub(super) edge: LiveEdge,
-    pub(super) capture: Capture,
+    /// By track: what is seen tells the delay, or what is heard where there is no picture.
+    pub(super) capture: [Capture; 2],
     /// When the browser last told of a frame on the screen.
     pub(super) frame_told: f64,
     pub(super) delay_ms: Option<f64>,
@@ -76,7 +77,7 @@ impl State {
             positioned: false,
             begun: 0.0,
             edge: LiveEdge::new(true),
-            capture: Capture::default(),
+            capture: Default::default(),
             frame_told: 0.0,
             delay_ms: None,
             live: false,
@@ -103,7 +104,7 @@ impl State {
         self.lineup = Lineup::default();
         self.inits = [None, None];
         self.recent = Recent::default();
-        self.capture.clear();
+        self.capture = Default::default();
         self.refused = [None, None];
         self.live = false;
         self.not_before = 0.0;
@@ -146,9 +147,7 @@ impl State {
     pub(super) fn media(&mut self, media: &Media, data: ArrayBuffer) {
         let (now, track) = (now(), media.track);
         self.lineup.media(track, now);
-        if track == Track::Video || self.inits[Track::Video as usize].is_none() {
-            self.capture.push(media.start, media.received_ms);
-        }
+        self.capture[track as usize].push(media.start, media.received_ms);
         if !media.cached {
             self.live = true;
             self.edge.arrived(now, track, media.start);
@@ -313,7 +312,9 @@ impl State {
 
     /// What is at this media time is seen, or heard, at this time of [`browser::monotonic_ms`].
     pub(super) fn note_delay(&mut self, media_time: f64, seen_ms: f64) {
-        let Some(received_ms) = self.capture.received_ms(media_time).filter(|_| self.positioned) else { return };
+        let Some(session) = self.session.as_ref().filter(|_| self.positioned) else { return };
+        let track = if session.tracks().video { Track::Video } else { Track::Audio };
+        let Some(received_ms) = self.capture[track as usize].received_ms(media_time) else { return };
         let wall_ms = js_sys::Date::now() - browser::monotonic_ms() + seen_ms;
         let delay = wall_ms - received_ms;
         // Pictures do not travel in the order in which they are shown: only the average tells something.
