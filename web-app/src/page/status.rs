@@ -71,6 +71,10 @@ pub struct Program {
     pub playable: bool,
     /// Names of its pictures and sounds that are not.
     pub others: Vec<String>,
+    /// Those of them that leave the programme without any picture, or without any sound.
+    pub missing: Vec<String>,
+    /// Whether a picture is among what is played.
+    pub picture: bool,
 }
 
 /// Figures of what plays.
@@ -154,9 +158,7 @@ fn receiving(facts: &Facts) -> Line {
     let refused = refused_sentence(&facts.refused);
     match facts.picture {
         Picture::Moving => {
-            let mut line = Line::new("playing", "Playing live.", refused.unwrap_or_default());
-            line.now = playing(&facts.playing);
-            return line;
+            return moving(facts, refused);
         }
         Picture::Paused => return Line::new("receiving", "Paused.", "Playing goes on at the live edge."),
         Picture::Blocked => {
@@ -211,6 +213,25 @@ fn receiving(facts: &Facts) -> Line {
         "Data arrives, but no picture can begin yet: no key frame has come.",
         "If this stays, the stream is scrambled or damaged.",
     )
+}
+
+fn moving(facts: &Facts, refused: Option<String>) -> Line {
+    let without_picture = facts.playing.size == (0, 0);
+    let program = facts.program.as_ref();
+    let advice = refused.or_else(|| {
+        let program = program?;
+        if !program.missing.is_empty() {
+            Some(format!("The channel also has {}, which cannot be played yet.", listed(&program.missing)))
+        } else if without_picture && program.picture {
+            Some("The picture comes back with its next undamaged key frame.".to_owned())
+        } else {
+            None
+        }
+    });
+    let sentence = if without_picture { "Playing the sound alone." } else { "Playing live." };
+    let mut line = Line::new("playing", sentence, advice.unwrap_or_default());
+    line.now = playing(&facts.playing);
+    line
 }
 
 fn refused_sentence(refused: &[String]) -> Option<String> {
@@ -354,17 +375,30 @@ mod tests {
     }
 
     #[test]
+    fn sound_without_its_picture_is_told_with_the_reason() {
+        let mut facts = receiving_facts();
+        facts.picture = Picture::Moving;
+        facts.program = Some(Program { playable: true, picture: true, ..Program::default() });
+        let waiting = line(&facts);
+        assert_eq!((waiting.phase, waiting.sentence.as_str()), ("playing", "Playing the sound alone."));
+        assert!(waiting.advice.contains("next undamaged key frame"));
+        let missing = vec!["HEVC".to_owned()];
+        facts.program = Some(Program { playable: true, missing, ..Program::default() });
+        assert_eq!(line(&facts).advice, "The channel also has HEVC, which cannot be played yet.");
+    }
+
+    #[test]
     fn data_that_gives_no_picture_is_told_by_its_cause() {
         let mut facts = receiving_facts();
         assert!(line(&facts).sentence.contains("waiting for the first whole picture"));
         facts.phase_seconds = 10.0;
         assert!(line(&facts).sentence.contains("no programme"));
-        facts.program = Some(Program { playable: true, others: vec![] });
+        facts.program = Some(Program { playable: true, ..Program::default() });
         assert!(line(&facts).sentence.contains("no key frame"));
-        facts.program = Some(Program { playable: false, others: vec!["MPEG-2 video".into(), "AC-3".into()] });
+        facts.program = Some(Program { others: vec!["MPEG-2 video".into(), "AC-3".into()], ..Program::default() });
         assert_eq!(line(&facts).sentence, "This channel cannot be played yet: it has MPEG-2 video and AC-3.");
         facts.has_played = true;
-        facts.program = Some(Program { playable: true, others: vec![] });
+        facts.program = Some(Program { playable: true, ..Program::default() });
         assert!(line(&facts).sentence.contains("stands still"));
         facts.not_ts = true;
         assert_eq!(line(&facts).phase, "failed");

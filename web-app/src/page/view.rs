@@ -97,10 +97,16 @@ impl App {
 
 /// What the sentence needs to know of the programme.
 fn program(streams: &[Stream]) -> Program {
-    let others = streams.iter().filter(|stream| !stream.selected && stream.kind != "other");
     let name = |stream: &Stream| {
         let codec = stream.codec.as_deref().map(status::codec_name);
         codec.map_or_else(|| format!("{} of stream type {:#04x}", stream.kind, stream.stream_type), str::to_owned)
     };
-    Program { playable: streams.iter().any(|stream| stream.selected), others: others.map(name).collect() }
+    let plays = |kind: &str| streams.iter().any(|stream| stream.selected && stream.kind == kind);
+    let others = || streams.iter().filter(|stream| !stream.selected && stream.kind != "other");
+    Program {
+        playable: streams.iter().any(|stream| stream.selected),
+        others: others().map(name).collect(),
+        missing: others().filter(|stream| !plays(&stream.kind)).map(name).collect(),
+        picture: plays("video"),
+    }
 }
