@@ -260,14 +260,19 @@ impl<C: Consumer> Tunnel<'_, C> {
 
     /// Sends what the gateway has to send, and tells what it has to tell. Whether the relay answered.
     async fn pump(&mut self, gateway: &mut Gateway, transport: &mut Transport) -> bool {
+        let mut unsent = None;
         while let Some(transmit) = gateway.poll_transmit() {
             if let Err(error) = transport.send(transmit.to, &transmit.payload).await {
-                self.consumer.step(&format!("A message to {} could not be sent: {error}.", transmit.to));
                 gateway.handle_unreachable(Instant::now());
+                unsent = Some((transmit.to, error));
             }
         }
         let mut answered = false;
         while let Some(event) = gateway.poll_event() {
+            if unsent.is_some() && matches!(event, Event::Unreachable { .. }) {
+                // It is not the relay's side that says so: see below.
+                continue;
+            }
             let told = self.narrator.event(&event);
             match (told.status, told.routine) {
                 (Some(status), _) => self.consumer.status(status),
@@ -275,6 +280,9 @@ impl<C: Consumer> Tunnel<'_, C> {
                 (None, true) => debug!("{event}"),
             }
             answered |= matches!(event, Event::Query { .. });
+        }
+        if let Some((to, error)) = unsent {
+            self.consumer.status(self.narrator.broken(to, &error));
         }
         answered
     }

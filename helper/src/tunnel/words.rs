@@ -88,6 +88,7 @@ impl Narrator {
 
     pub(super) fn broken(&mut self, relay: SocketAddr, error: &io::Error) -> Status {
         self.relay = Some(relay);
+        self.unreachable = true;
         let sentence = format!("The relay {relay} cannot be reached from this machine: {error}.");
         self.status(Phase::Failed, sentence, Some("Check the connection to the network; the helper keeps trying."))
     }
@@ -136,7 +137,10 @@ impl Narrator {
                 let sentence = format!("The relay {relay} takes no more receivers.");
                 Some(self.status(Phase::Discovering, sentence, Some("Another one is sought; or name one yourself.")))
             }
-            Event::Report { to, report: Report::Join, repeated: false } if !self.had_data => {
+            // It is said again where nothing comes; that is no news.
+            Event::Report { to, report: Report::Join, repeated: false }
+                if !self.had_data && self.phase != Phase::Joined =>
+            {
                 self.relay = Some(to);
                 let sentence = format!("Joined {} at the relay {to}; waiting for data.", self.channel);
                 Some(self.status(Phase::Joined, sentence, None))

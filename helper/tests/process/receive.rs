@@ -1,12 +1,12 @@
 //! `amt-helper receive`: outputs, summary, exit status.
 
-use crate::common::Helper;
 use crate::common::relay::{GROUP, TestRelay};
 use crate::common::stream::Stream;
+use crate::common::{Helper, is_root};
 use std::io::{PipeReader, PipeWriter, Write};
 use std::net::UdpSocket;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 fn scratch(name: &str) -> PathBuf {
@@ -153,6 +153,32 @@ fn no_data_is_no_success() {
     assert_eq!(helper.wait().code(), Some(1));
     helper.lines.wait_for("No data came");
     crate::common::eventually("the tunnel is torn down", || relay.joined(GROUP) == relay.left(GROUP));
+}
+
+#[test]
+fn a_machine_without_a_network_is_told_apart_from_a_relay_that_is_not_there() {
+    if !is_root() {
+        return;
+    }
+    let mut command = Command::new("unshare");
+    let url = "amt://192.0.2.1@232.9.9.9?relay=198.51.100.1";
+    command.args(["-n", env!("CARGO_BIN_EXE_amt-helper"), "receive", url, "--output", "/dev/null"]);
+    let mut helper = Helper::start(command.args(["--transport", "udp", "--duration", "1"]));
+    assert_eq!(helper.wait().code(), Some(1));
+    helper.lines.wait_for("The relay 198.51.100.1:2268 cannot be reached from this machine: Network is unreachable");
+    assert!(!helper.lines.all().contains("ICMP"), "{}", helper.lines.all());
+}
+
+#[test]
+fn a_silent_group_is_told_with_the_whole_length_of_its_silence() {
+    let relay = TestRelay::start();
+    let mut helper = receive(&relay.url(), "/dev/null", &["--duration", "10"]);
+    assert_eq!(helper.wait().code(), Some(1));
+    let said = helper.lines.all();
+    let seconds = said.split("no data comes (").skip(1).filter_map(|rest| rest.split(' ').next()?.parse().ok());
+    let longest: u32 = seconds.max().expect("the silence is told");
+    assert!(longest >= 6, "{said}");
+    assert_eq!(helper.lines.all().matches("waiting for data").count(), 1, "{}", helper.lines.all());
 }
 
 #[test]

@@ -17,9 +17,10 @@ impl Watch {
         Self { last: now, flowing: false, early: 0 }
     }
 
-    /// A membership begins; how patient to be is not forgotten.
+    /// A membership begins; of a silence that lasts neither the length is forgotten nor how patient to be.
     pub(super) fn joined(&mut self, now: Instant) {
-        *self = Self { early: self.early, ..Self::new(now) };
+        let last = if self.early > 0 { self.last } else { now };
+        *self = Self { last, flowing: false, early: self.early };
     }
 
     /// Data; true where it is the first, or the first after a silence.
