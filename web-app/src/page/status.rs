@@ -263,12 +263,18 @@ pub fn bit_rate(bits_per_second: u64) -> String {
     if bits >= 1e6 { format!("{:.1} Mbit/s", bits / 1e6) } else { format!("{:.0} kbit/s", bits / 1e3) }
 }
 
-/// The usual name of a codec (RFC 6381 strings); the string itself where there is none.
+/// The usual name of a codec, given by its RFC 6381 string or by the segmenter's own word for what has none; the
+/// string itself where there is no other.
 #[must_use]
 pub fn codec_name(codec: &str) -> &str {
     match codec.split_once('.').map_or(codec, |(family, _)| family) {
         "avc1" | "avc3" => "H.264",
-        "hvc1" | "hev1" => "HEVC",
+        "hvc1" | "hev1" | "hevc" => "HEVC",
+        "mpeg2video" => "MPEG-2 video",
+        "mpeg4video" => "MPEG-4 video",
+        "vvc" => "VVC",
+        "mpeg-audio" => "MPEG audio",
+        "aac-latm" => "AAC in LATM",
         "av01" => "AV1",
         "mp4a" => match codec {
             "mp4a.40.5" | "mp4a.40.29" => "HE-AAC",
@@ -382,7 +388,7 @@ mod tests {
         let waiting = line(&facts);
         assert_eq!((waiting.phase, waiting.sentence.as_str()), ("playing", "Playing the sound alone."));
         assert!(waiting.advice.contains("next undamaged key frame"));
-        let missing = vec!["HEVC".to_owned()];
+        let missing = vec![codec_name("hevc").to_owned()];
         facts.program = Some(Program { playable: true, missing, ..Program::default() });
         assert_eq!(line(&facts).advice, "The channel also has HEVC, which cannot be played yet.");
     }
