@@ -5,7 +5,7 @@ const canvas = document.createElement('canvas');
 canvas.width = CELLS * CELL;
 canvas.height = CELL;
 const context = canvas.getContext('2d', { willReadFrequently: true, alpha: false });
-const record = window.stripRecord = { frames: [], unread: 0, stalls: [] };
+const record = window.stripRecord = { frames: [], unread: 0, late: 0, stalls: [] };
 let shown = false;
 video.addEventListener('waiting', () => { if (shown) record.stalls.push(record.frames.length); });
 
@@ -27,8 +27,14 @@ function read() {
 function onFrame(now, frame) {
   shown = true;
   const number = read();
+  const { frames } = record;
+  // A call that comes late draws the frame after its own, which then has a call of its own: that one counts.
+  if (number !== null && frames.length > 0 && frames[frames.length - 1].number === number) {
+    frames.pop();
+    record.late += 1;
+  }
   if (number === null) record.unread += 1;
-  else record.frames.push({
+  else frames.push({
     number,
     // Both on the Unix clock, in milliseconds: when this ran, and when the frame is to be on screen.
     called: performance.timeOrigin + performance.now(),

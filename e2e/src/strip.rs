@@ -17,6 +17,8 @@ pub struct StripRecord {
     pub frames: Vec<ShownFrame>,
     /// Frames whose strip could not be read.
     pub unread: u32,
+    /// Frames that the browser told of so late that the next one was read in their place.
+    pub late: u32,
     /// Each time the video element ran out of data after the first frame: how many frames were shown by then.
     pub stalls: Vec<usize>,
 }
