@@ -252,7 +252,8 @@ impl AudioPlace {
             self.end = Some(self.target);
         }
         let off = (self.target - self.end.unwrap_or_default()).abs();
-        if off < TOLERANCE_STRICT && !frame.disturbed {
+        // Only another time of the stream shows that the last one was not false itself.
+        if off < TOLERANCE_STRICT && !frame.disturbed && frame.pts.is_some() {
             self.strict = false;
         }
         true
