@@ -7,11 +7,10 @@
 //! (RTCP, FEC).
 
 use crate::reader::{Reader, Truncated};
+use amt_shared::ts::{PACKET_LEN, SYNC_BYTE};
 
 /// MPEG-TS among the static payload types (RFC 3551, 6).
 const MP2T: u8 = 33;
-const TS_PACKET_LEN: usize = 188;
-const TS_SYNC: u8 = 0x47;
 /// A step further than this is a sender that began anew, not loss (RFC 3550, A.1).
 const MAX_DROPOUT: u16 = 3000;
 /// A packet this far behind is late, or there for the second time; how much `Sequence::seen` remembers.
@@ -85,9 +84,9 @@ impl Rtp {
 
     fn is_ts(&self, header: &Header<'_>) -> bool {
         let known = self.stream.is_some_and(|stream| stream.ssrc == header.ssrc);
-        let synced = header.payload.len() >= TS_PACKET_LEN
-            && header.payload.iter().step_by(TS_PACKET_LEN).all(|first| *first == TS_SYNC);
-        synced || (header.payload_type == MP2T && (known || header.payload.first() == Some(&TS_SYNC)))
+        let synced = header.payload.len() >= PACKET_LEN
+            && header.payload.iter().step_by(PACKET_LEN).all(|first| *first == SYNC_BYTE);
+        synced || (header.payload_type == MP2T && (known || header.payload.first() == Some(&SYNC_BYTE)))
     }
 
     fn advance(&mut self, header: &Header<'_>) -> Result<(), Discard> {

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 const DYNAMIC: u8 = 96;
 
 fn ts() -> Vec<u8> {
-    let mut packets = vec![0xAA; 7 * TS_PACKET_LEN];
-    packets.iter_mut().step_by(TS_PACKET_LEN).for_each(|first| *first = TS_SYNC);
+    let mut packets = vec![0xAA; 7 * PACKET_LEN];
+    packets.iter_mut().step_by(PACKET_LEN).for_each(|first| *first = SYNC_BYTE);
     packets
 }
 

@@ -75,7 +75,7 @@ impl Presentation {
         received: Micros,
         outputs: &mut VecDeque<Output>,
     ) {
-        let VideoFrame { mut segment, dts, pts, step, key, after_loss } = frame;
+        let VideoFrame { segment, dts, pts, step, key, after_loss } = frame;
         let mut told = |reason| outputs.push_back(Output::Discontinuity { track: Track::Video, reason });
         let place = &mut self.video;
         let at = timeline.place(
@@ -105,7 +105,7 @@ impl Presentation {
         // A frame that comes too early for its time is cut short, not to nothing.
         let end = (target + step).max(begin + (step / 2).max(1));
         place.end = Some(end);
-        let mut samples = vec![Sample {
+        let samples = vec![Sample {
             dts: begin as u64,
             pts: pts - dts + target,
             duration: (end - begin) as u32,
@@ -114,15 +114,8 @@ impl Presentation {
             size: (segment.len() - fmp4::header_len(1)) as u32,
             offset: 0,
         }];
-        self.sequence = self.sequence.wrapping_add(1);
-        fmp4::write_header(&mut segment, self.sequence, &mut samples);
-        outputs.push_back(Output::Media(Media {
-            track: Track::Video,
-            pid: place.pid,
-            data: segment,
-            samples,
-            received,
-        }));
+        let (track, pid) = (Track::Video, place.pid);
+        self.give(Media { track, pid, data: segment, samples, received }, outputs);
     }
 
     /// Places an audio frame; [`Self::flush_audio`] gives it.
@@ -186,21 +179,21 @@ impl Presentation {
         if place.samples.is_empty() {
             return;
         }
-        let mut samples = core::mem::take(&mut place.samples);
+        let samples = core::mem::take(&mut place.samples);
         let header = fmp4::header_len(samples.len());
         let mut segment = Vec::with_capacity(header + place.data.len());
         segment.resize(header, 0);
         segment.extend_from_slice(&place.data);
         place.data.clear();
+        let (track, pid) = (Track::Audio, place.pid);
+        self.give(Media { track, pid, data: segment, samples, received }, outputs);
+    }
+
+    /// Gives a segment whose data has room for its header.
+    fn give(&mut self, mut media: Media, outputs: &mut VecDeque<Output>) {
         self.sequence = self.sequence.wrapping_add(1);
-        fmp4::write_header(&mut segment, self.sequence, &mut samples);
-        outputs.push_back(Output::Media(Media {
-            track: Track::Audio,
-            pid: place.pid,
-            data: segment,
-            samples,
-            received,
-        }));
+        fmp4::write_header(&mut media.data, self.sequence, &mut media.samples);
+        outputs.push_back(Output::Media(media));
     }
 }
 
