@@ -3,14 +3,16 @@
 
 use amt_helper::channel::Channels;
 use amt_helper::demo::{Relay, RelayOptions, Upstream, demo_url};
-use amt_helper::options::{Command, Demo, Listen, Options, Receive, RelayList, Serve, Sockets};
+use amt_helper::options::documents::man_page;
+use amt_helper::options::{Command, Demo, Listen, Options, Probe, Receive, RelayList, Serve, Sockets};
 use amt_helper::server::{Admission, Server, listen};
 use amt_helper::terminal::{finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
 use amt_helper::{privilege, receive};
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::RelayAddress;
-use clap::{CommandFactory, Parser};
+use anyhow::bail;
+use clap::CommandFactory;
 use std::future::Future;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -20,13 +22,17 @@ use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
-    let options = Options::parse();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
+    let options = Options::read();
+    let level = options.general.log_level.directives();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let done = match options.command {
         None => serve(&options.serve),
         Some(Command::Demo(demo)) => run_demo(&demo),
         Some(Command::Receive(receive)) => run_receive(&receive),
+        Some(Command::Probe(probe)) => run_probe(&probe),
+        Some(Command::Completions(completions)) => print(&completions.script()),
+        Some(Command::Man) => print(&man_page()),
     };
     finish();
     done.unwrap_or_else(|error| {
@@ -108,6 +114,16 @@ fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
         let came = receive::run(options, sink, &transports, &relays, stop.stopped()).await;
         Ok(if came { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
+}
+
+fn run_probe(options: &Probe) -> anyhow::Result<ExitCode> {
+    bail!("{} cannot be looked at yet: this build has no probe.", options.url)
+}
+
+/// Prints a text made for other programs.
+fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
+    io::stdout().write_all(text)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn relays(list: Option<&RelayList>) -> Vec<RelayAddress> {

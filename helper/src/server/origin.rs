@@ -109,6 +109,8 @@ mod tests {
             listen: listen.parse().unwrap(),
             allow_origin: allow.iter().map(|origin| (*origin).to_owned()).collect(),
             token: token.map(str::to_owned),
+            tls_cert: None,
+            tls_key: None,
         };
         Admission::new(&options, options.listen)
     }

@@ -1,0 +1,79 @@
+//! Where and to whom the page is served.
+
+use clap::Args;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+/// The port of the page, the WebSocket and the status.
+pub const DEFAULT_PORT: u16 = 8081;
+
+/// Where and to whom the page is served.
+#[derive(Debug, Args)]
+pub struct Listen {
+    /// Address and port to serve the page on; an address other than this machine's own needs --token
+    #[arg(long, value_name = "[ADDR:]PORT", default_value = "127.0.0.1:8081", value_parser = parse_listen)]
+    pub listen: SocketAddr,
+    /// Let pages of this origin use the helper as well, like http://tv.example:8000; may be given several times
+    #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
+    pub allow_origin: Vec<String>,
+    /// A secret that pages must bring as ?token=SECRET
+    #[arg(long, value_name = "SECRET", value_parser = parse_token)]
+    pub token: Option<String>,
+    /// Serve over TLS with this certificate: a PEM file, the server's own first, then those that signed it
+    #[arg(long, value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key: a PEM file, read before root is given up
+    #[arg(long, value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+}
+
+impl Listen {
+    /// What does not fit together, in a sentence.
+    pub(super) fn contradiction(&self) -> Option<&'static str> {
+        match (&self.tls_cert, &self.tls_key) {
+            (Some(_), None) => Some("--tls-cert needs the certificate's private key as well: give it with --tls-key."),
+            (None, Some(_)) => Some("--tls-key needs the certificate as well: give it with --tls-cert."),
+            _ => None,
+        }
+    }
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    let local = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let port = text.strip_prefix(':').unwrap_or(text).parse::<u16>();
+    text.parse()
+        .or_else(|_| port.map(|port| SocketAddr::new(local, port)))
+        .or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DEFAULT_PORT)))
+        .map_err(|_| "write an address and a port, like 127.0.0.1:8081 or [::1]:8081, or a port alone".to_owned())
+}
+
+/// An origin as browsers send it (RFC 6454, 6.2): scheme, host, and the port where it is not the scheme's own.
+fn parse_origin(text: &str) -> Result<String, String> {
+    let origin = text.trim_end_matches('/').to_ascii_lowercase();
+    let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+    match host {
+        Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']) => Ok(origin),
+        _ => Err("write it as browsers do: scheme, host and port, like http://tv.example:8000".to_owned()),
+    }
+}
+
+fn parse_token(text: &str) -> Result<String, String> {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    if text.len() >= 8 && text.bytes().all(plain) {
+        Ok(text.to_owned())
+    } else {
+        Err("write at least eight letters, digits or any of -._~".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_take_their_default_ports() {
+        assert_eq!(parse_listen("9000"), Ok("127.0.0.1:9000".parse().unwrap()));
+        assert_eq!(parse_listen("::1"), Ok("[::1]:8081".parse().unwrap()));
+        assert!(parse_listen("everywhere").is_err());
+    }
+}

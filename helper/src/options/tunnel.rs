@@ -1,0 +1,191 @@
+//! The way to the channel: native multicast or a tunnel, which relay, which sockets.
+
+use amt_shared::amt_url::{RelayAddress, UrlError, parse_relays};
+use clap::{Args, ValueEnum};
+use std::net::{IpAddr, SocketAddr};
+use std::str::FromStr;
+use std::time::Duration;
+
+const DNS_PORT: u16 = 53;
+/// What `--refresh` may say, in seconds: the shortest query interval that does not burden a relay, and an hour.
+const REFRESH_SECONDS: std::ops::RangeInclusive<u64> = 5..=3600;
+
+/// The way to the channel.
+#[derive(Debug, Args)]
+pub struct Tunnel {
+    /// Relays to use instead of the URL's, in the order to try them, separated by commas
+    #[arg(long, env = "AMT_RELAY", value_name = "RELAY[,RELAY…]")]
+    pub relay: Option<RelayList>,
+    /// Which way the channel may come: the network's own multicast, an AMT tunnel, or the better of both
+    #[arg(long, value_enum, value_name = "WAY", default_value_t)]
+    pub path: PathChoice,
+    /// Where relays are looked for, separated by commas: named (URL, --relay), dns (AMTRELAY records of the source),
+    /// dns-sd (the local network), anycast; or all, or none
+    #[arg(long, value_name = "PART[,PART…]", default_value = "all")]
+    pub discovery: Discovery,
+    /// Seconds after which a membership is refreshed at the latest, 5 to 3600; a NAT on the way forgets sooner or later
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_refresh)]
+    pub refresh: Duration,
+    /// Tell relays that marks of congestion are understood (ECN, RFC 9601); the relay in Linux does not answer then
+    #[arg(long)]
+    pub ecn: bool,
+    /// Join native multicast on this network interface [default: the one with the route to the source]
+    #[arg(long, value_name = "IFACE", value_parser = parse_interface)]
+    pub interface: Option<String>,
+    /// The name server to ask for relays and their addresses [default: the system's]
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_dns_server)]
+    pub dns_server: Option<SocketAddr>,
+    /// The sockets to use.
+    #[command(flatten)]
+    pub sockets: Sockets,
+}
+
+/// The sockets to use, and as whom.
+#[derive(Debug, Args)]
+pub struct Sockets {
+    /// How to send: ordinary UDP, or raw packets from port 2268 (needs root, or CAP_NET_RAW)
+    #[arg(long, value_enum, default_value_t)]
+    pub transport: TransportChoice,
+    /// The user to become when started as root [default: who called sudo, else nobody]
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+}
+
+/// `--path`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PathChoice {
+    /// Only multicast that the network carries itself
+    Native,
+    /// Only an AMT tunnel
+    Amt,
+    /// Both at once; native as soon as it delivers
+    #[default]
+    Auto,
+}
+
+/// `--transport`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TransportChoice {
+    /// Raw where the process may, else udp
+    #[default]
+    Auto,
+    /// An ordinary UDP socket
+    Udp,
+    /// Packets built here and sent from port 2268
+    Raw,
+}
+
+/// Relays separated by commas.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RelayList(pub Vec<RelayAddress>);
+
+impl FromStr for RelayList {
+    type Err = UrlError;
+
+    fn from_str(text: &str) -> Result<Self, UrlError> {
+        parse_relays(text).map(Self)
+    }
+}
+
+/// `--discovery`: which places relays are looked for in (RFC 8777, 2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Discovery {
+    /// Those that the URL, `--relay` or `AMT_RELAY` name.
+    pub named: bool,
+    /// AMTRELAY records of the source (RFC 8777, 2.2).
+    pub dns: bool,
+    /// DNS-SD on the local network (RFC 8777, 2.3.1).
+    pub dns_sd: bool,
+    /// The anycast addresses (RFC 7450, 7.1).
+    pub anycast: bool,
+}
+
+impl FromStr for Discovery {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        const NONE: Discovery = Discovery { named: false, dns: false, dns_sd: false, anycast: false };
+        let words: Vec<&str> = text.split(',').map(str::trim).collect();
+        match words.as_slice() {
+            ["all"] => return Ok(Self { named: true, dns: true, dns_sd: true, anycast: true }),
+            ["none"] => return Ok(NONE),
+            _ => {}
+        }
+        words.into_iter().try_fold(NONE, |parts, word| match word {
+            "named" => Ok(Self { named: true, ..parts }),
+            "dns" => Ok(Self { dns: true, ..parts }),
+            "dns-sd" => Ok(Self { dns_sd: true, ..parts }),
+            "anycast" => Ok(Self { anycast: true, ..parts }),
+            _ => Err("write any of named, dns, dns-sd and anycast, separated by commas, or all, or none".to_owned()),
+        })
+    }
+}
+
+fn parse_refresh(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| REFRESH_SECONDS.contains(seconds));
+    seconds.map(Duration::from_secs).ok_or_else(|| "write whole seconds from 5 to 3600".to_owned())
+}
+
+/// A name that the kernel could know (`IFNAMSIZ` is 16, its end included).
+pub(super) fn parse_interface(text: &str) -> Result<String, String> {
+    let possible = (1..16).contains(&text.len()) && !text.contains(|c: char| c == '/' || c.is_whitespace());
+    if possible {
+        Ok(text.to_owned())
+    } else {
+        Err("write an interface as “ip link” lists it, like eth0".to_owned())
+    }
+}
+
+fn parse_dns_server(text: &str) -> Result<SocketAddr, String> {
+    let server = text.parse().or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DNS_PORT)));
+    server
+        .ok()
+        .filter(|server| !server.ip().is_unspecified() && !server.ip().is_multicast() && server.port() != 0)
+        .ok_or_else(|| {
+            "write the address of a name server, like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53".into()
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn discovery_takes_parts_all_or_none() {
+        let all = Discovery { named: true, dns: true, dns_sd: true, anycast: true };
+        assert_eq!("all".parse(), Ok(all));
+        assert_eq!("named,dns,dns-sd,anycast".parse(), Ok(all));
+        assert_eq!(" anycast , named".parse(), Ok(Discovery { dns: false, dns_sd: false, ..all }));
+        assert_eq!("none".parse(), Ok(Discovery { named: false, dns: false, dns_sd: false, anycast: false }));
+        for wrong in ["", "named,", "all,dns", "none,dns", "carrier-pigeon", "DNS"] {
+            assert!(wrong.parse::<Discovery>().is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_name_server_is_an_address_that_can_be_asked() {
+        assert_eq!(parse_dns_server("192.0.2.53"), Ok("192.0.2.53:53".parse().unwrap()));
+        assert_eq!(parse_dns_server("192.0.2.53:5353"), Ok("192.0.2.53:5353".parse().unwrap()));
+        assert_eq!(parse_dns_server("2001:db8::53"), Ok("[2001:db8::53]:53".parse().unwrap()));
+        for wrong in ["", "dns.example", "0.0.0.0", "224.0.0.251", "192.0.2.53:0"] {
+            assert!(parse_dns_server(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_refresh_is_neither_a_burden_nor_forgotten() {
+        assert_eq!(parse_refresh("5"), Ok(Duration::from_secs(5)));
+        assert_eq!(parse_refresh("3600"), Ok(Duration::from_secs(3600)));
+        for wrong in ["4", "3601", "-5", "30s", ""] {
+            assert!(parse_refresh(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn interfaces_have_names_the_kernel_could_know() {
+        assert_eq!(parse_interface("eth0.100"), Ok("eth0.100".to_owned()));
+        for wrong in ["", "a name", "../eth0", "sixteen-letters-"] {
+            assert!(parse_interface(wrong).is_err(), "{wrong}");
+        }
+    }
+}
