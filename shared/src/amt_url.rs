@@ -6,6 +6,7 @@
 //! amt://[SOURCE@]GROUP[:PORT]                                              VLC's
 //! amt://GROUP[:PORT]?relay=R1[,R2…]&timeout=SECONDS&source=SOURCE          the predecessor's, also with
 //! amt://?multicast=GROUP&…                                                 the group as a parameter
+//! …?second=[SOURCE@]GROUP[:PORT]                                           ours: the channel's second copy
 //! ```
 //!
 //! and any mixture of them that does not contradict itself. SOURCE and GROUP are addresses or names, IPv6 in
@@ -14,6 +15,8 @@
 //! over, as every player of these URLs does. [`AmtUrl`] prints itself in one canonical form that parses back
 //! to the same value.
 
+mod second;
+
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -21,6 +24,8 @@ use core::fmt;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
+
+pub use second::SecondCopy;
 
 /// The UDP port of a channel whose URL names none, as VLC has it.
 pub const DEFAULT_PORT: u16 = 1234;
@@ -36,6 +41,8 @@ pub struct AmtUrl {
     pub group: Host,
     /// The UDP port of the channel's datagrams.
     pub port: u16,
+    /// The same RTP packets once more (SMPTE ST 2022-7); `None` where there is one copy.
+    pub second: Option<SecondCopy>,
     /// Relays in the order to try them; empty where the URL leaves the relay open.
     pub relays: Vec<RelayAddress>,
     /// Seconds of silence after which another path is tried.
@@ -98,25 +105,35 @@ pub enum UrlError {
     /// The timeout is not a number of seconds.
     #[error("“{0}” is not a timeout: it must be a whole number of seconds from 1 to 3600.")]
     Timeout(String),
-    /// Group or source stand twice, with different values.
+    /// Group, source, port or second copy stand twice, with different values.
     #[error("The address names the {0} twice, and not the same one. Leave one of them out.")]
     Contradiction(&'static str),
+    /// `second=` without a group.
+    #[error("The second copy names no multicast group. Write it like second=SOURCE@GROUP:PORT.")]
+    NoSecondGroup,
+    /// One copy is IPv4, the other IPv6.
+    #[error("The second copy's group {second} and the group {group} are not of the same IP version.")]
+    SecondFamily {
+        /// The first copy's group.
+        group: IpAddr,
+        /// The second copy's group.
+        second: IpAddr,
+    },
+    /// Both copies are one.
+    #[error("The second copy is the channel itself: its source, group or port must be another. Leave it out.")]
+    SecondIsFirst,
     /// A relay that can be none.
     #[error("{0} cannot be a relay: it must be a unicast address or a name.")]
     Relay(IpAddr),
 }
 
 impl AmtUrl {
-    /// Whether the group lies in the range kept for source-specific joins (RFC 4607: 232/8 and ff3x::/32)
-    /// while no source is named; routers will not carry such a join.
+    /// Whether a group lies in the range kept for source-specific joins (RFC 4607: 232/8 and ff3x::/32)
+    /// while no source is named for it; routers will not carry such a join.
     #[must_use]
     pub fn lacks_required_source(&self) -> bool {
-        self.source.is_none()
-            && match &self.group {
-                Host::Address(IpAddr::V4(group)) => group.octets()[0] == 232,
-                Host::Address(IpAddr::V6(group)) => group.segments()[0] & 0xFFF0 == 0xFF30 && group.segments()[1] == 0,
-                Host::Name(_) => false,
-            }
+        second::lacks_required_source(self.source.as_ref(), &self.group)
+            || self.second.as_ref().is_some_and(SecondCopy::lacks_required_source)
     }
 
     /// The same channel without what says how to reach it: pages that name different relays for one
@@ -161,6 +178,7 @@ impl FromStr for AmtUrl {
 
         let mut relays = Vec::new();
         let mut timeout_seconds = None;
+        let mut second = None;
         for parameter in query.split('&') {
             let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             let value = percent_decoded(value);
@@ -177,6 +195,7 @@ impl FromStr for AmtUrl {
                     agree(&mut group, named(host, Host::from_str)?, "group")?;
                     agree(&mut port, explicit, "port")?;
                 }
+                "second" => agree(&mut second, named(value, second::Written::parse)?, "second copy")?,
                 _ => {}
             }
         }
@@ -184,7 +203,10 @@ impl FromStr for AmtUrl {
         let group = group.ok_or(UrlError::NoGroup)?;
         check_group(&group)?;
         check_source(source.as_ref(), &group)?;
-        Ok(Self { source, group, port: port.unwrap_or(DEFAULT_PORT), relays, timeout_seconds })
+        let port = port.unwrap_or(DEFAULT_PORT);
+        let mut url = Self { source, group, port, second: None, relays, timeout_seconds };
+        url.second = second.map(|second: second::Written| second.beside(&url)).transpose()?;
+        Ok(url)
     }
 }
 
@@ -349,9 +371,13 @@ impl fmt::Display for AmtUrl {
         }
         write!(f, "{}:{}", self.group, self.port)?;
         let mut separator = '?';
+        if let Some(second) = &self.second {
+            write!(f, "?second={second}")?;
+            separator = '&';
+        }
         if !self.relays.is_empty() {
             let relays: Vec<_> = self.relays.iter().map(ToString::to_string).collect();
-            write!(f, "?relay={}", relays.join(","))?;
+            write!(f, "{separator}relay={}", relays.join(","))?;
             separator = '&';
         }
         if let Some(seconds) = self.timeout_seconds {

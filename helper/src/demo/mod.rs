@@ -142,6 +142,7 @@ pub fn demo_url(relay: SocketAddr) -> AmtUrl {
         source: Some(Host::Address(SOURCE.into())),
         group: Host::Address(GROUP.into()),
         port: PORT,
+        second: None,
         relays: vec![RelayAddress {
             host: Host::Address(relay.ip()),
             port: (relay.port() != DEFAULT_BIND.port()).then(|| relay.port()),

@@ -86,8 +86,43 @@ fn what_cannot_be_is_refused_with_its_reason() {
 fn a_source_specific_group_without_a_source_is_told() {
     assert!(parse("amt://232.1.1.1").lacks_required_source());
     assert!(parse("amt://[ff3e::1]").lacks_required_source());
+    assert!(parse("amt://10.0.0.1@232.1.1.1?second=232.1.1.2").lacks_required_source());
     assert!(!parse("amt://10.0.0.1@232.1.1.1").lacks_required_source());
+    assert!(!parse("amt://10.0.0.1@232.1.1.1?second=10.0.0.1@232.1.1.2").lacks_required_source());
     assert!(!parse("amt://239.1.1.1").lacks_required_source());
+}
+
+#[test]
+fn the_second_copy_is_read_and_is_part_of_the_channel() {
+    let url = parse("amt://10.0.0.1@232.1.1.1:5000?second=10.0.1.1@232.1.1.2&relay=r.example");
+    let second = url.second.clone().unwrap();
+    assert_eq!(second.to_string(), "10.0.1.1@232.1.1.2:5000");
+    assert_eq!(url.to_string(), "amt://10.0.0.1@232.1.1.1:5000?second=10.0.1.1@232.1.1.2:5000&relay=r.example");
+    assert_eq!(url.channel().to_string(), "amt://10.0.0.1@232.1.1.1:5000?second=10.0.1.1@232.1.1.2:5000");
+    assert_ne!(url.channel(), parse("amt://10.0.0.1@232.1.1.1:5000").channel());
+    // The same group from another source, another port, and IPv6 as a pasted address has it.
+    assert!(parse("amt://10.0.0.1@232.1.1.1?second=10.0.0.2@232.1.1.1").second.is_some());
+    assert_eq!(parse("amt://239.1.1.1?second=239.1.1.1:1235").second.unwrap().port, 1235);
+    let url = parse("amt://[2001:db8::1]@[ff3e::1]?second=%5B2001:db8::2%5D%40[ff3e::2]:6");
+    assert_eq!(url.second.unwrap().to_string(), "[2001:db8::2]@[ff3e::2]:6");
+    assert_eq!(parse("amt://239.1.1.1?second=").second, None);
+}
+
+#[test]
+fn a_second_copy_that_cannot_be_is_refused_with_its_reason() {
+    let first = "amt://10.0.0.1@232.1.1.1";
+    let refused = |second: &str| refusal(&alloc::format!("{first}?second={second}"));
+    assert_eq!(refused("10.0.0.1@232.1.1.1"), UrlError::SecondIsFirst);
+    assert_eq!(refused("232.1.1.1:1234"), UrlError::SecondIsFirst);
+    assert!(matches!(refused("[2001:db8::1]@[ff3e::1]"), UrlError::SecondFamily { .. }));
+    assert!(matches!(refused("[2001:db8::1]@232.1.1.2"), UrlError::Families { .. }));
+    assert!(matches!(refused("10.0.0.1"), UrlError::NotMulticast(_)));
+    assert!(matches!(refused("10.0.0.1@224.0.0.9"), UrlError::LinkLocal(_)));
+    assert!(matches!(refused("232.1.1.9@232.1.1.2"), UrlError::SourceNotUnicast(_)));
+    assert_eq!(refused("10.0.0.1@"), UrlError::NoSecondGroup);
+    assert!(matches!(refused("10.0.0.1@232.1.1.2:0"), UrlError::Port(_)));
+    let twice = "10.0.0.2@232.1.1.2&second=10.0.0.3@232.1.1.2";
+    assert_eq!(refused(twice), UrlError::Contradiction("second copy"));
 }
 
 fn v4() -> impl Strategy<Value = Ipv4Addr> {
@@ -107,32 +142,42 @@ fn relay() -> impl Strategy<Value = RelayAddress> {
     (host, proptest::option::of(1u16..)).prop_map(|(host, port)| RelayAddress { host, port })
 }
 
-fn channel() -> impl Strategy<Value = (Option<Host>, Host)> {
-    let v4_channel = (proptest::option::of(v4()), (225u8..=239, any::<[u8; 3]>())).prop_map(|(s, (a, [b, c, d]))| {
+/// The second copy differs by its port at least.
+fn with_second() -> impl Strategy<Value = (Option<Host>, Host, u16, Option<SecondCopy>)> {
+    let copies = prop_oneof![(v4_channel(), v4_channel()), (v6_channel(), v6_channel())];
+    (copies, 1u16..32768, proptest::option::of(32768u16..)).prop_map(|(((source, group), other), port, second)| {
+        let second = second.map(|port| SecondCopy { source: other.0, group: other.1, port });
+        (source, group, port, second)
+    })
+}
+
+fn v4_channel() -> impl Strategy<Value = (Option<Host>, Host)> {
+    (proptest::option::of(v4()), (225u8..=239, any::<[u8; 3]>())).prop_map(|(s, (a, [b, c, d]))| {
         (s.map(|s| Host::Address(s.into())), Host::Address(Ipv4Addr::new(a, b, c, d).into()))
-    });
-    let v6_channel = (proptest::option::of(v6()), any::<u16>()).prop_map(|(s, low)| {
+    })
+}
+
+fn v6_channel() -> impl Strategy<Value = (Option<Host>, Host)> {
+    (proptest::option::of(v6()), any::<u16>()).prop_map(|(s, low)| {
         (s.map(|s| Host::Address(s.into())), Host::Address(Ipv6Addr::new(0xFF3E, 0, 0, 0, 0, 0, 0x8000, low).into()))
-    });
-    prop_oneof![v4_channel, v6_channel]
+    })
 }
 
 proptest! {
     #[test]
     fn printing_and_parsing_are_inverse(
-        (source, group) in channel(),
-        port in 1u16..,
+        (source, group, port, second) in with_second(),
         relays in proptest::collection::vec(relay(), 0..4),
         timeout_seconds in proptest::option::of(1..=MAX_TIMEOUT_SECONDS),
     ) {
-        let url = AmtUrl { source, group, port, relays, timeout_seconds };
+        let url = AmtUrl { source, group, port, second, relays, timeout_seconds };
         prop_assert_eq!(url.to_string().parse::<AmtUrl>(), Ok(url.clone()));
         let json = serde_json::to_string(&url).unwrap();
         prop_assert_eq!(serde_json::from_str::<AmtUrl>(&json).unwrap(), url);
     }
 
     #[test]
-    fn any_text_is_a_url_or_a_sentence(text in "\\PC*", tail in "[amt:/@.?&=\\[\\]0-9a-f%,]*") {
+    fn any_text_is_a_url_or_a_sentence(text in "\\PC*", tail in "([amt:/@.?&=\\[\\]0-9a-f%,]|second=)*") {
         let _ = text.parse::<AmtUrl>();
         if let Ok(url) = alloc::format!("amt://{tail}").parse::<AmtUrl>() {
             prop_assert_eq!(url.to_string().parse::<AmtUrl>(), Ok(url));
