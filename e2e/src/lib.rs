@@ -9,6 +9,7 @@
 pub mod browser;
 pub mod helper;
 pub mod latency;
+pub mod load;
 pub mod namespace;
 pub mod page;
 pub mod process;
