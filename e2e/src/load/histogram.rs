@@ -69,7 +69,7 @@ mod tests {
 
     #[test]
     fn every_time_lies_in_a_bucket_that_ends_no_more_than_an_eighth_later() {
-        for micros in (0..5000).chain((1..30).map(|shift| 12_345 << shift)) {
+        for micros in (0..5000).chain((1..20).map(|shift| 12_345 << shift)) {
             let end = end(bucket(micros));
             assert!(end >= micros && end - micros <= micros / 8, "{micros} → {end}");
         }
