@@ -1,6 +1,7 @@
 //! What the command line and the environment may say, and what each of it means to a person.
 #![allow(rustdoc::bare_urls, reason = "these comments are the text of --help")]
 
+mod config;
 pub mod documents;
 mod listen;
 mod logs;
@@ -215,14 +216,20 @@ impl Options {
         Self::from_arguments(std::env::args_os()).unwrap_or_else(|error| error.exit())
     }
 
-    /// What these arguments, of which the first is the program's name, and the environment say.
+    /// What these arguments, of which the first is the program's name, the environment and the file of `--config`
+    /// say; the earlier goes before the later.
     ///
     /// # Errors
     /// What is wrong with them; also what `--help` and `--version` print.
     pub fn from_arguments(
         arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
     ) -> Result<Self, clap::Error> {
-        let command = Self::command();
+        let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+        let command = match config_file(&arguments) {
+            Some(path) => config::apply(Self::command(), &path)
+                .map_err(|sentence| clap::Error::raw(ErrorKind::ValueValidation, sentence + "\n"))?,
+            None => Self::command(),
+        };
         let matches = command.clone().try_get_matches_from(arguments)?;
         let wrong = |kind, sentence: String| command.clone().error(kind, sentence);
         if let Some(sentence) = before_subcommand(&command, &matches) {
@@ -243,6 +250,12 @@ impl Options {
         };
         listen.contradiction().or_else(|| distribution.contradiction())
     }
+}
+
+/// The file that `--config` names. What else is wrong is told when all is read: the file may bring what is missing.
+fn config_file(arguments: &[OsString]) -> Option<PathBuf> {
+    let matches = Options::command().ignore_errors(true).try_get_matches_from(arguments).ok()?;
+    matches.get_one::<PathBuf>("config").cloned()
 }
 
 /// An option of serving the page that was given before a subcommand, where it would go unheard. clap's own
