@@ -1,16 +1,16 @@
 //! The datagrams inside the tunnel: IPv4 (RFC 791) or IPv6 (RFC 8200) with UDP (RFC 768).
 //!
-//! In goes one packet out of a Multicast Data message, out comes the UDP payload, as long as the UDP header
-//! says. Fragments, extension headers and everything but UDP are dropped by name. A checksum of zero is
-//! taken in both versions of IP: relays zero it (RFC 7450, 4.2.2.3; RFC 6935).
+//! In goes one whole packet (fragments are put together before, in [`crate::reassembly`]), out comes the UDP
+//! payload, as long as the UDP header says. IPv6 extension headers are passed over; fragments and everything
+//! but UDP are dropped by name. A checksum of zero is taken in both versions of IP: relays zero it (RFC 7450,
+//! 4.2.2.3; RFC 6935).
 
-use crate::ipv4;
 use crate::reader::{Reader, Truncated};
+use crate::{ipv4, ipv6};
 use std::net::{IpAddr, SocketAddr, SocketAddrV4};
 
 pub use crate::ipv4::Malformed as Ipv4Malformed;
 
-const IPV6_FRAGMENT: u8 = 44;
 const UDP_HEADER_LEN: usize = 8;
 
 /// A UDP datagram.
@@ -39,7 +39,7 @@ pub enum Discard {
     /// One piece of a larger packet.
     #[error("inner packet is a fragment")]
     Fragment,
-    /// Another protocol, or an IPv6 extension header.
+    /// Another protocol, or an IPv6 extension header that is not passed over (RFC 8200, 4).
     #[error("inner packet is not UDP")]
     NotUdp,
     /// The UDP length does not fit what is there.
@@ -90,17 +90,14 @@ pub fn parse(packet: &[u8]) -> Result<Datagram<'_>, Discard> {
             udp(ip.source.into(), ip.destination.into(), &packet[12..20], ip.payload)
         }
         Some(6) => {
-            let mut reader = Reader::new(packet);
-            reader.take::<4>()?;
-            let len = usize::from(reader.u16()?);
-            let [next, _hop_limit] = reader.take()?;
-            let (source, destination) = (reader.ipv6()?, reader.ipv6()?);
-            let payload = reader.slice(len)?;
-            match next {
-                ipv4::UDP => udp(source.into(), destination.into(), &packet[8..40], payload),
-                IPV6_FRAGMENT => Err(Discard::Fragment),
-                _ => Err(Discard::NotUdp),
+            let ip = ipv6::Packet::parse(packet)?;
+            if ip.fragment.is_some() {
+                return Err(Discard::Fragment);
             }
+            if ip.protocol != ipv4::UDP {
+                return Err(Discard::NotUdp);
+            }
+            udp(ip.source.into(), ip.destination.into(), &packet[8..ipv6::HEADER_LEN], ip.payload)
         }
         _ => Err(Discard::NotIp),
     }

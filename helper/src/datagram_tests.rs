@@ -69,6 +69,42 @@ fn a_length_that_does_not_fit_is_refused_by_name() {
     }
 }
 
+/// An IPv6 packet with these extension headers, each as its type and its bytes from the second on.
+fn with_extensions(headers: &[(u8, &[u8])], payload: &[u8]) -> Vec<u8> {
+    let (source, destination) = ([1; 16], [0xFF; 16]);
+    let mut packet = Vec::new();
+    PacketBuilder::ipv6(source, destination, 1).udp(1, 2).write(&mut packet, payload).unwrap();
+    let udp = packet.split_off(ipv6::HEADER_LEN);
+    let mut next_at = 6;
+    for (kind, rest) in headers {
+        let next = std::mem::replace(&mut packet[next_at], *kind);
+        next_at = packet.len();
+        packet.push(next);
+        packet.extend(*rest);
+    }
+    packet.extend(udp);
+    let len = (packet.len() - ipv6::HEADER_LEN) as u16;
+    packet[4..6].copy_from_slice(&len.to_be_bytes());
+    packet
+}
+
+#[test]
+fn extension_headers_before_udp_are_passed_over() {
+    let router_alert: &[u8] = &[0, 5, 2, 0, 0, 1, 0];
+    let padding = [&[1, 1, 12][..], &[0; 12]].concat();
+    let packet = with_extensions(&[(0, router_alert), (60, &padding), (43, &[0, 4, 0, 0, 0, 0, 0])], b"abcd");
+    assert_eq!(parse(&packet).unwrap().payload, b"abcd");
+    // A fragment that is the whole packet (RFC 6946).
+    let atomic = with_extensions(&[(60, &padding), (44, &[0, 0, 0, 9, 9, 9, 9]), (60, &padding)], b"abcd");
+    assert_eq!(parse(&atomic).unwrap().payload, b"abcd");
+    let piece = with_extensions(&[(44, &[0, 0, 1, 9, 9, 9, 9])], b"abcd");
+    assert_eq!(parse(&piece), Err(Discard::Fragment));
+    let authenticated = with_extensions(&[(51, &[4, 0, 0, 0, 0, 0, 0])], b"abcd");
+    assert_eq!(parse(&authenticated), Err(Discard::NotUdp));
+    let too_long = with_extensions(&[(60, &[200, 0, 0, 0, 0, 0, 0])], b"abcd");
+    assert_eq!(parse(&too_long), Err(Discard::Ipv6Length));
+}
+
 proptest! {
     #[test]
     fn etherparse_agrees_on_what_is_built(
