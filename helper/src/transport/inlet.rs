@@ -1,8 +1,9 @@
 //! A socket that is read in batches (recvmmsg), with the kernel's time of arrival and its ICMP errors.
 
 use super::Received;
+use super::sockets::is_large;
 use quinn_udp::{BATCH_SIZE, RecvMeta, TransportErrorPayload, UdpSocketState};
-use socket2::{SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -54,30 +55,25 @@ impl Batch {
     }
 }
 
-/// A socket on the runtime. A raw one goes under the name of a UDP socket too: what is called on it here
-/// means the same for both.
+/// A UDP socket on the runtime.
 pub(super) struct Inlet {
     io: UdpSocket,
     state: UdpSocketState,
     /// How the kernel's tables of sockets name this one.
     inode: Option<u64>,
+    /// Whether its buffer is as large as one may wish.
+    large: bool,
 }
 
 impl Inlet {
-    /// Takes a bound socket. ICMP errors are reported for an ordinary one only: a raw socket would hear
-    /// those of the whole machine.
+    /// Takes a bound socket.
     pub(super) fn new(socket: Socket) -> io::Result<Self> {
         let state = UdpSocketState::new((&socket).into())?;
-        if socket.r#type()? == Type::DGRAM {
-            state.enable_transport_errors((&socket).into())?;
-        }
+        state.enable_transport_errors((&socket).into())?;
         let file = File::from(OwnedFd::from(socket.try_clone()?));
         let inode = file.metadata().map(|metadata| metadata.ino()).ok();
-        Ok(Self { io: UdpSocket::from_std(socket.into())?, state, inode })
-    }
-
-    pub(super) fn into_socket(self) -> io::Result<Socket> {
-        self.io.into_std().map(Socket::from)
+        let large = is_large(&socket);
+        Ok(Self { io: UdpSocket::from_std(socket.into())?, state, inode, large })
     }
 
     /// Waits for datagrams, or for the word that something sent could not be delivered.
@@ -92,16 +88,6 @@ impl Inlet {
                 Err(error) if is_unreachable(&error) => return Ok(Received::Unreachable),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Waits until something sent could not be delivered.
-    pub(super) async fn unreachable(&self) -> io::Result<()> {
-        loop {
-            self.io.ready(Interest::ERROR).await?;
-            if self.take_errors()? {
-                return Ok(());
             }
         }
     }
@@ -138,19 +124,32 @@ impl Inlet {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.io.local_addr()
+    }
+
     /// What the kernel dropped for want of room, by its own table.
     pub(super) fn dropped(&self) -> Option<u64> {
-        let raw = SockRef::from(&self.io).r#type().ok()? == Type::RAW;
-        let table = match (raw, self.io.local_addr().ok()?.ip()) {
-            (false, IpAddr::V4(_)) => "/proc/net/udp",
-            (false, IpAddr::V6(_)) => "/proc/net/udp6",
-            (true, _) => "/proc/net/raw",
+        let table = match self.io.local_addr().ok()?.ip() {
+            IpAddr::V4(_) => "/proc/net/udp",
+            IpAddr::V6(_) => "/proc/net/udp6",
         };
         let inode = self.inode?.to_string();
         let table = std::fs::read_to_string(table).ok()?;
         // Columns: 0 slot, 1 local, 2 remote, …, 9 inode, 10 references, 11 pointer, 12 drops.
         let line = table.lines().find(|line| line.split_whitespace().nth(9) == Some(&inode))?;
         line.split_whitespace().nth(12)?.parse().ok()
+    }
+
+    /// What helps against that, in a sentence.
+    pub(super) fn remedy(&self) -> &'static str {
+        if self.large {
+            "This machine is too busy to take datagrams from the kernel in time, although the receive buffer is large."
+        } else {
+            "The kernel limits the receive buffer: raise it with “sysctl -w net.core.rmem_max=33554432”, or start the \
+             helper with CAP_NET_ADMIN or as root."
+        }
     }
 }
 

@@ -1,25 +1,30 @@
 //! How AMT messages leave this machine and come in: an ordinary UDP socket ([`udp`]) or raw packets
-//! ([`raw`]), behind one seam.
+//! ([`raw`]), behind one seam; and how multicast comes in without a tunnel ([`native`]).
 //!
 //! In: messages and where to send them. Out: batches of datagrams as one system call returned them, each with
 //! its sender and its time of arrival, and the word that a relay cannot be reached (ICMP). What needs root is
 //! opened once, in [`Transports::open`], and serves every tunnel of the process from then on.
 
 mod inlet;
+mod interface;
+pub mod native;
 pub mod raw;
+mod sockets;
+mod source_port;
 pub mod udp;
 
 pub use inlet::Batch;
+pub use interface::Interface;
 
 use crate::options::TransportChoice;
 use anyhow::bail;
-use raw::{Raw, RawSockets};
+use inlet::Inlet;
+use native::Native;
+use raw::{Raw, RawSenders};
+use sockets::UdpSockets;
 use std::io;
-use std::net::SocketAddr;
-use udp::{LargeSockets, Udp};
-
-/// Bytes of receive buffer to ask for: a quarter of a second at 1 Gbit/s.
-pub(crate) const RECEIVE_BUFFER: usize = 32 << 20;
+use std::net::{IpAddr, SocketAddr};
+use udp::Udp;
 
 /// What one call of [`Transport::receive`] brought.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,16 +40,16 @@ pub enum Received {
 pub struct Arrival<'a> {
     /// Who sent it.
     pub from: SocketAddr,
-    /// Its UDP payload, or the reason why it cannot be used.
-    pub payload: Result<&'a [u8], raw::Malformed>,
+    /// Its UDP payload.
+    pub payload: &'a [u8],
     /// When it arrived, in microseconds since the Unix epoch, by the kernel's clock where it stamps.
     pub micros: u64,
 }
 
 /// What was opened while root may have been there; every tunnel's socket comes from here.
 pub struct Transports {
-    raw: Option<RawSockets>,
-    large: LargeSockets,
+    raw: Option<RawSenders>,
+    sockets: UdpSockets,
     choice: TransportChoice,
 }
 
@@ -56,8 +61,8 @@ impl Transports {
     pub fn open(choice: TransportChoice) -> anyhow::Result<Self> {
         let raw = match choice {
             TransportChoice::Udp => None,
-            TransportChoice::Auto => RawSockets::open().ok(),
-            TransportChoice::Raw => match RawSockets::open() {
+            TransportChoice::Auto => RawSenders::open().ok(),
+            TransportChoice::Raw => match RawSenders::open() {
                 Ok(raw) => Some(raw),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => bail!(
                     "The raw transport needs root, or CAP_NET_RAW. Start with “sudo -E amt-helper”, or leave \
@@ -66,8 +71,7 @@ impl Transports {
                 Err(error) => bail!("Raw sockets cannot be opened here: {error}. Leave “--transport raw” out."),
             },
         };
-        // Where raw sockets may be had they will be used; the others then serve IPv6 relays only.
-        Ok(Self { raw, large: LargeSockets::open(), choice })
+        Ok(Self { raw, sockets: UdpSockets::open(), choice })
     }
 
     /// The transport that tunnels will use, for the status and for people.
@@ -93,13 +97,27 @@ impl Transports {
     /// The system's; or a sentence where the raw transport was asked for and cannot go there.
     pub fn connect(&self, relay: SocketAddr, mut say: impl FnMut(String)) -> io::Result<Transport> {
         if let Some(raw) = &self.raw {
-            match raw.connect(relay, &mut say) {
+            match self.sockets.take(relay.ip()).and_then(|socket| raw.connect(relay, socket, &mut say)) {
                 Ok(raw) => return Ok(Transport::Raw(raw)),
                 Err(error) if self.choice == TransportChoice::Raw => return Err(error),
                 Err(error) => say(format!("Raw packets cannot be used here ({error}); using an ordinary UDP socket.")),
             }
         }
-        Udp::open(self.large.take(relay)?).map(Transport::Udp)
+        Udp::open(self.sockets.take(relay.ip())?, relay).map(Transport::Udp)
+    }
+
+    /// Joins a group without a tunnel, on `interface` or else where the source is reached.
+    ///
+    /// # Errors
+    /// The system's: no such interface, too many groups; or addresses of two versions of IP.
+    pub fn join(
+        &self,
+        group: IpAddr,
+        source: Option<IpAddr>,
+        port: u16,
+        interface: Option<&Interface>,
+    ) -> io::Result<Native> {
+        Native::join_with(self.sockets.take(group)?, group, source, port, interface)
     }
 }
 
@@ -123,18 +141,9 @@ impl Transport {
         }
     }
 
-    /// Calls `each` with every datagram of the batch that is for this tunnel, in the order of arrival.
+    /// Calls `each` with every datagram of the batch, in the order of arrival.
     pub fn for_each(&self, batch: &Batch, mut each: impl FnMut(Arrival<'_>)) {
-        match self {
-            Self::Udp(_) => {
-                batch.for_each(|from, payload, micros| each(Arrival { from, payload: Ok(payload), micros }))
-            }
-            Self::Raw(raw) => batch.for_each(|_, packet, micros| {
-                if let Some((from, payload)) = raw.open(packet) {
-                    each(Arrival { from, payload, micros });
-                }
-            }),
-        }
+        batch.for_each(|from, payload, micros| each(Arrival { from, payload, micros }));
     }
 
     /// Sends one message.
@@ -151,9 +160,33 @@ impl Transport {
     /// Datagrams that the kernel had no room for since the transport was opened; `None` where it does not say.
     #[must_use]
     pub fn dropped(&self) -> Option<u64> {
+        self.inlet().dropped()
+    }
+
+    /// What helps where [`dropped`](Self::dropped) grows, in a sentence.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        self.inlet().remedy()
+    }
+
+    /// Whether packets to the relay would now leave from another address than when this was opened: another
+    /// transport should take its place. Asks the kernel for a route: once a second is often enough. Without a
+    /// way to the relay nothing has moved.
+    #[must_use]
+    pub fn moved(&self) -> bool {
         match self {
-            Self::Udp(udp) => udp.dropped(),
-            Self::Raw(raw) => raw.dropped(),
+            Self::Udp(udp) => udp.moved(),
+            Self::Raw(raw) => raw.moved(),
+        }
+    }
+
+    fn inlet(&self) -> &Inlet {
+        match self {
+            Self::Udp(udp) => udp.inlet(),
+            Self::Raw(raw) => raw.inlet(),
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -294,9 +294,9 @@ impl<C: Consumer> Tunnel<'_, C> {
         let port = self.plan.url.port;
         let first = meter.last().is_none();
         transport.for_each(&self.batch, |arrival| {
-            let handled = arrival.payload.map_err(|malformed| malformed.to_string()).and_then(|message| {
-                let packet =
-                    gateway.handle_datagram(now, arrival.from, message).map_err(|discard| discard.to_string())?;
+            let handled =
+                gateway.handle_datagram(now, arrival.from, arrival.payload).map_err(|discard| discard.to_string());
+            let handled = handled.and_then(|packet| {
                 let Some(packet) = packet else { return Ok(None) };
                 let inner = datagram::parse(packet).map_err(|discard| discard.to_string())?;
                 if inner.destination.port() != port {

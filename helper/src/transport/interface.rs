@@ -1,0 +1,86 @@
+//! Which interface leads where.
+//!
+//! In: a name, or an address to reach. Out: the interface, and the address this machine has towards it. Nothing
+//! is sent: connecting a UDP socket only asks the kernel for its route.
+
+use pnet::datalink::{self, NetworkInterface};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+
+/// A network interface of this machine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    name: String,
+    index: u32,
+}
+
+impl Interface {
+    /// The interface of this name.
+    ///
+    /// # Errors
+    /// A sentence that names those there are.
+    pub fn named(name: &str) -> anyhow::Result<Self> {
+        let interfaces = datalink::interfaces();
+        interfaces.iter().find(|interface| interface.name == name).map(Self::from).ok_or_else(|| {
+            let names: Vec<_> = interfaces.iter().map(|interface| interface.name.as_str()).collect();
+            anyhow::anyhow!("There is no interface “{name}” here. Name one of {}.", names.join(", "))
+        })
+    }
+
+    /// The interface by which `address` is reached; `None` where there is no way there.
+    #[must_use]
+    pub fn towards(address: IpAddr) -> Option<Self> {
+        let local = local_address(address).ok()?;
+        let interfaces = datalink::interfaces();
+        interfaces.iter().find(|interface| interface.ips.iter().any(|network| network.ip() == local)).map(Self::from)
+    }
+
+    /// Its name, like `eth0`.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its index, by which the kernel knows it.
+    #[must_use]
+    pub fn index(&self) -> u32 {
+        self.index
+    }
+}
+
+impl From<&NetworkInterface> for Interface {
+    fn from(interface: &NetworkInterface) -> Self {
+        Self { name: interface.name.clone(), index: interface.index }
+    }
+}
+
+/// The address that packets to `remote` leave from.
+pub(super) fn local_address(remote: IpAddr) -> io::Result<IpAddr> {
+    let any = match remote {
+        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+    };
+    let probe = UdpSocket::bind(SocketAddr::new(any, 0))?;
+    // Any port but 0 will do.
+    probe.connect(SocketAddr::new(remote, super::raw::PORT))?;
+    Ok(probe.local_addr()?.ip())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_leads_to_itself() {
+        let interface = Interface::towards(Ipv4Addr::LOCALHOST.into()).unwrap();
+        assert_eq!(interface, Interface::named(interface.name()).unwrap());
+        assert_eq!(local_address(Ipv4Addr::LOCALHOST.into()).unwrap(), Ipv4Addr::LOCALHOST);
+    }
+
+    #[test]
+    fn a_wrong_name_is_answered_with_the_right_ones() {
+        let lo = Interface::towards(Ipv4Addr::LOCALHOST.into()).unwrap();
+        let sentence = Interface::named("no-such-one").unwrap_err().to_string();
+        assert!(sentence.contains("“no-such-one”") && sentence.contains(lo.name()), "{sentence}");
+    }
+}

@@ -1,0 +1,113 @@
+//! Multicast without a tunnel: the operating system joins a group (IGMPv3, MLDv2) where the network brings it.
+//!
+//! In: a group, the source to hear or any, and a port. Out: the UDP payloads of the datagrams that come, with
+//! their sender and time of arrival. Dropped: other sources, by the kernel's filter and once more here. Several
+//! programs of a machine may listen to the same group and port.
+
+use super::inlet::{Batch, Inlet};
+use super::interface::{Interface, local_address};
+use super::{Arrival, Received, sockets};
+use socket2::{InterfaceIndexOrAddress, Socket};
+use std::io::{self, ErrorKind};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
+
+/// A group that was joined; dropping it leaves.
+pub struct Native {
+    inlet: Inlet,
+    source: Option<IpAddr>,
+    /// What the interface was chosen by and the address it had then; `None` where it was named.
+    chosen: Option<(IpAddr, Option<IpAddr>)>,
+}
+
+impl Native {
+    /// Joins on `interface`, or else where the source is reached, with the buffer the process may have now.
+    /// [`Transports::join`](super::Transports::join) has larger ones.
+    ///
+    /// # Errors
+    /// The system's: no such interface, too many groups; or addresses of two versions of IP.
+    pub fn join(group: IpAddr, source: Option<IpAddr>, port: u16, interface: Option<&Interface>) -> io::Result<Self> {
+        Self::join_with(sockets::ordinary(group)?, group, source, port, interface)
+    }
+
+    pub(super) fn join_with(
+        socket: Socket,
+        group: IpAddr,
+        source: Option<IpAddr>,
+        port: u16,
+        interface: Option<&Interface>,
+    ) -> io::Result<Self> {
+        if source.is_some_and(|source| source.is_ipv4() != group.is_ipv4()) {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "group and source are of two versions of IP"));
+        }
+        // Where no source is known, the kernel's route for the group itself decides.
+        let towards = source.unwrap_or(group);
+        let chosen = interface.is_none().then(|| (towards, local_address(towards).ok()));
+        let found = if interface.is_none() { Interface::towards(towards) } else { None };
+        // 0 leaves the choice to the kernel.
+        let index = interface.or(found.as_ref()).map_or(0, Interface::index);
+
+        socket.set_reuse_address(true)?;
+        // For programs that set this one alone; it is not needed among those that set the other.
+        let _ = socket.set_reuse_port(true);
+        match group {
+            IpAddr::V4(_) => socket.set_multicast_all_v4(false)?,
+            IpAddr::V6(_) => socket.set_multicast_all_v6(false)?,
+        }
+        let address = match group {
+            IpAddr::V4(_) => SocketAddr::new(group, port),
+            IpAddr::V6(group) => SocketAddrV6::new(group, port, 0, if of_one_link(group) { index } else { 0 }).into(),
+        };
+        // Bound to the group, so that other datagrams for the port never come here.
+        socket.bind(&address.into())?;
+        match (group, source) {
+            (_, Some(source)) => sockets::join_source(&socket, group, source, index)?,
+            (IpAddr::V4(group), None) => {
+                socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index))?;
+            }
+            (IpAddr::V6(group), None) => socket.join_multicast_v6(&group, index)?,
+        }
+        Ok(Self { inlet: Inlet::new(socket)?, source, chosen })
+    }
+
+    /// Waits for datagrams and puts what one system call returns into `batch`. Cancelling it loses nothing.
+    ///
+    /// # Errors
+    /// Those that end the socket.
+    pub async fn receive(&self, batch: &mut Batch) -> io::Result<Received> {
+        self.inlet.receive(batch).await
+    }
+
+    /// Calls `each` with every datagram of the batch that was joined, in the order of arrival; its payload is
+    /// what the UDP datagram carries.
+    pub fn for_each(&self, batch: &Batch, mut each: impl FnMut(Arrival<'_>)) {
+        batch.for_each(|from, payload, micros| {
+            if self.source.is_none_or(|source| source == from.ip()) {
+                each(Arrival { from, payload, micros });
+            }
+        });
+    }
+
+    /// Datagrams that the kernel had no room for since the join; `None` where it does not say.
+    #[must_use]
+    pub fn dropped(&self) -> Option<u64> {
+        self.inlet.dropped()
+    }
+
+    /// What helps where [`dropped`](Self::dropped) grows, in a sentence.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        self.inlet.remedy()
+    }
+
+    /// Whether the way to the source has changed since the join, so that it should be joined anew. Asks the kernel
+    /// for a route: once a second is often enough. Never where the interface was named.
+    #[must_use]
+    pub fn moved(&self) -> bool {
+        self.chosen.is_some_and(|(towards, before)| local_address(towards).is_ok_and(|now| before != Some(now)))
+    }
+}
+
+/// Interface-local and link-local groups (RFC 4291, 2.7) mean nothing without their link.
+fn of_one_link(group: std::net::Ipv6Addr) -> bool {
+    matches!(group.octets()[1] & 0x0F, 1 | 2)
+}

@@ -1,0 +1,173 @@
+//! Real sockets on loopback.
+
+use super::*;
+use nix::libc;
+use socket2::SockRef;
+use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::time::Duration;
+
+/// What one receive call brings: senders and payloads.
+async fn received(native: &Native) -> Vec<(SocketAddr, Vec<u8>)> {
+    let mut batch = Batch::default();
+    let mut all = Vec::new();
+    let deadline = tokio::time::timeout(Duration::from_secs(20), native.receive(&mut batch)).await;
+    assert_eq!(deadline.expect("datagrams come").unwrap(), Received::Datagrams);
+    native.for_each(&batch, |arrival| {
+        assert!(arrival.micros > 1_600_000_000_000_000, "microseconds since 1970");
+        all.push((arrival.from, arrival.payload.to_vec()));
+    });
+    all
+}
+
+fn loopback() -> Interface {
+    Interface::towards(Ipv4Addr::LOCALHOST.into()).unwrap()
+}
+
+/// A sender on loopback, from this address.
+fn sender(from: IpAddr) -> UdpSocket {
+    let socket = UdpSocket::bind((from, 0)).unwrap();
+    SockRef::from(&socket).set_multicast_if_v4(&Ipv4Addr::LOCALHOST).unwrap();
+    socket
+}
+
+fn a_free_port() -> u16 {
+    UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn one_source_of_a_group_is_heard_and_no_other_by_several_programs_at_once() {
+    let (group, port) = (IpAddr::from([232, 77, 1, 1]), a_free_port());
+    let wanted = IpAddr::from([127, 0, 0, 5]);
+    let lo = loopback();
+    let one = Native::join(group, Some(wanted), port, Some(&lo)).unwrap();
+    let two = Native::join(group, Some(wanted), port, Some(&lo)).unwrap();
+    let any = Native::join(group, None, port, Some(&lo)).unwrap();
+    let (other, wanted) = (sender([127, 0, 0, 6].into()), sender(wanted));
+    other.send_to(b"other", (group, port)).unwrap();
+    wanted.send_to(b"wanted", (group, port)).unwrap();
+    let expected = [(wanted.local_addr().unwrap(), b"wanted".to_vec())];
+    assert_eq!(received(&one).await, expected);
+    assert_eq!(received(&two).await, expected);
+    let heard = received(&any).await;
+    assert!(heard.contains(&(other.local_addr().unwrap(), b"other".to_vec())), "{heard:?}");
+    assert_eq!(one.dropped(), Some(0));
+}
+
+/// Loopback routes no IPv6 multicast, so this wants a network of its own, with one interface that leads nowhere:
+/// it starts itself there. Needs root.
+#[test]
+fn ipv6_groups_are_joined_with_their_source_and_with_any() {
+    const INSIDE: &str = "AMT_HELPER_TEST_NETWORK";
+    if std::env::var_os(INSIDE).is_some() {
+        tokio::runtime::Runtime::new().unwrap().block_on(join_ipv6_groups());
+        return;
+    }
+    if !crate::privilege::is_root() {
+        return;
+    }
+    let script = "ip link add nowhere type veth peer name end && ip link set nowhere up && ip link set end up && \
+                  ip address add 2001:db8::1/64 dev nowhere nodad && exec \"$0\" --exact \"$1\"";
+    let own_name = "transport::tests::ipv6_groups_are_joined_with_their_source_and_with_any";
+    let mut command = std::process::Command::new("unshare");
+    command.args(["--net", "sh", "-c", script]).arg(std::env::current_exe().unwrap()).arg(own_name);
+    let output = command.env(INSIDE, "1").output().unwrap();
+    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    assert!(output.status.success() && said.contains("1 passed"), "{said}");
+}
+
+async fn join_ipv6_groups() {
+    let group = IpAddr::from("ff3e::8077:1".parse::<Ipv6Addr>().unwrap());
+    let here = IpAddr::from("2001:db8::1".parse::<Ipv6Addr>().unwrap());
+    // No interface is named: the way to the source leads to it.
+    let right = Native::join(group, Some(here), 5004, None).unwrap();
+    let wrong = Native::join(group, Some("2001:db8::2".parse().unwrap()), 5004, None).unwrap();
+    let any = Native::join(group, None, 5004, Some(&Interface::named("nowhere").unwrap())).unwrap();
+    let sources = std::fs::read_to_string("/proc/net/mcfilter6").unwrap();
+    assert!(sources.contains("20010db8000000000000000000000001"), "the operating system filters:\n{sources}");
+    let sender = UdpSocket::bind((here, 0)).unwrap();
+    sender.send_to(b"six", (group, 5004)).unwrap();
+    let expected = [(sender.local_addr().unwrap(), b"six".to_vec())];
+    assert_eq!(received(&right).await, expected);
+    assert_eq!(received(&any).await, expected);
+    let mut batch = Batch::default();
+    assert!(tokio::time::timeout(Duration::from_millis(50), wrong.receive(&mut batch)).await.is_err());
+    // The address by which the source was reached gives way to another.
+    assert!(!right.moved());
+    let changed = std::process::Command::new("sh")
+        .args([
+            "-c",
+            "ip address add 2001:db8:1::7/64 dev nowhere nodad && ip address del 2001:db8::1/64 dev nowhere && \
+                      ip route add 2001:db8::/64 dev nowhere",
+        ])
+        .status();
+    assert!(changed.unwrap().success());
+    assert!(right.moved());
+}
+
+#[tokio::test]
+async fn what_cannot_be_joined_is_an_error_and_not_a_silence() {
+    let error = Native::join([232, 77, 1, 2].into(), Some(Ipv6Addr::LOCALHOST.into()), 1234, None);
+    assert_eq!(error.err().unwrap().kind(), io::ErrorKind::InvalidInput);
+    let error = Native::join([192, 0, 2, 1].into(), None, 1234, Some(&loopback()));
+    assert!(error.is_err(), "no group");
+}
+
+#[tokio::test]
+async fn a_datagram_without_a_checksum_is_taken_over_ipv6() {
+    const UDP_NO_CHECK6_TX: libc::c_int = 101;
+    #[derive(Clone)]
+    struct NoCheck6Tx;
+    nix::setsockopt_impl!(NoCheck6Tx, libc::IPPROTO_UDP, UDP_NO_CHECK6_TX, bool, nix::sys::socket::sockopt::SetBool);
+    let Ok(relay) = UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)) else { return };
+    nix::sys::socket::setsockopt(&relay, NoCheck6Tx, &true).unwrap();
+    let transports = Transports::open(TransportChoice::Udp).unwrap();
+    let mut udp = transports.connect(relay.local_addr().unwrap(), |_| {}).unwrap();
+    udp.send(relay.local_addr().unwrap(), b"ask").await.unwrap();
+    let mut buffer = [0; 16];
+    let (length, from) = relay.recv_from(&mut buffer).unwrap();
+    assert_eq!(&buffer[..length], b"ask");
+    relay.send_to(b"data", from).unwrap();
+    let mut batch = Batch::default();
+    let taken = tokio::time::timeout(Duration::from_secs(20), udp.receive(&mut batch)).await;
+    assert_eq!(taken.expect("it is not dropped").unwrap(), Received::Datagrams);
+    udp.for_each(&batch, |arrival| assert_eq!(arrival.payload, b"data"));
+}
+
+#[tokio::test]
+async fn a_tunnel_that_comes_back_has_the_port_it_had() {
+    let relay = SocketAddr::from(([127, 7, 7, 7], raw::PORT));
+    let transports = Transports::open(TransportChoice::Udp).unwrap();
+    let port = |transport: &Transport| transport.inlet().local_addr().unwrap().port();
+    let first = transports.connect(relay, |_| {}).unwrap();
+    let (kept, beside) = (port(&first), transports.connect(relay, |_| {}).unwrap());
+    assert_ne!(port(&beside), kept, "another tunnel beside it has another");
+    assert!(!first.moved());
+    drop(first);
+    assert_eq!(port(&transports.connect(relay, |_| {}).unwrap()), kept);
+}
+
+#[tokio::test]
+async fn raw_packets_and_their_answers_pass_in_both_versions_of_ip() {
+    // Without the right there is nothing to test; `cargo xtask test` says so elsewhere.
+    let Ok(transports) = Transports::open(TransportChoice::Raw) else { return };
+    for address in [IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()] {
+        let Ok(relay) = UdpSocket::bind((address, 0)) else { continue };
+        relay.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+        let to = relay.local_addr().unwrap();
+        let mut tunnels = Vec::new();
+        for _ in 0..40 {
+            let mut raw = transports.connect(to, |_| {}).unwrap();
+            assert!(matches!(raw, Transport::Raw(_)) && !raw.moved());
+            raw.send(to, b"ask").await.unwrap();
+            let mut buffer = [0; 16];
+            let (length, from) = relay.recv_from(&mut buffer).unwrap();
+            assert_eq!((&buffer[..length], from), (&b"ask"[..], raw.inlet().local_addr().unwrap()));
+            relay.send_to(b"answer", from).unwrap();
+            let mut batch = Batch::default();
+            let taken = tokio::time::timeout(Duration::from_secs(20), raw.receive(&mut batch)).await;
+            assert_eq!(taken.expect("the answer comes").unwrap(), Received::Datagrams);
+            raw.for_each(&batch, |arrival| assert_eq!((arrival.from, arrival.payload), (to, &b"answer"[..])));
+            tunnels.push(raw);
+        }
+    }
+}
