@@ -131,7 +131,7 @@ fn relays(list: Option<&RelayList>) -> Vec<RelayAddress> {
 }
 
 fn give_up_root(options: &Sockets) -> anyhow::Result<()> {
-    if let Some(sentence) = privilege::drop_root(options.user.as_deref())? {
+    if let Some(sentence) = privilege::give_up(options.user.as_deref())? {
         say(sentence);
     }
     Ok(())

@@ -1,10 +1,13 @@
-//! Giving root up.
+//! Giving up root, and what is left of it: capabilities.
 //!
-//! Root is needed to open raw sockets, to enlarge receive buffers past the system's limit and to listen on
-//! low ports: all of that is done before [`drop_root`], and everything that reads a byte from the network
-//! after it. `main` calls it before there is a second thread.
+//! Rights are needed to open raw sockets (CAP_NET_RAW), to enlarge receive buffers past the system's limit
+//! (CAP_NET_ADMIN) and to listen on low ports: all of that is done before [`give_up`], and everything that reads
+//! a byte from the network after it. The process may have them as root, or without being root, by file
+//! capabilities or ambient ones. `main` calls it before there is a second thread: the kernel keeps capabilities
+//! for each thread by itself.
 
 use anyhow::{Context, bail};
+use caps::{CapSet, Capability};
 use nix::unistd::{geteuid, getuid};
 use std::env;
 use std::ffi::OsString;
@@ -30,15 +33,42 @@ fn caller() -> Option<(OsString, OsString)> {
     Some((uid, gid))
 }
 
-/// Becomes `user`, or the user that called sudo, or `nobody`, for good and with that user's group alone.
-/// Without root it does nothing. Returns a sentence that says who the process is now, where it changed.
+/// Gives up every right beyond those of an ordinary user, for good. Root becomes `user`, or the user that called
+/// sudo, or `nobody`, with that user's group alone; capabilities go in any case, and no program that is started
+/// from here can bring them back (no_new_privs). Returns a sentence that says what changed, where something did.
 ///
 /// # Errors
-/// Where there is no such user, or root could be had again afterwards.
-pub fn drop_root(user: Option<&str>) -> anyhow::Result<Option<String>> {
-    if !is_root() {
-        return Ok(None);
+/// Where there is no such user, or rights could be had again afterwards.
+pub fn give_up(user: Option<&str>) -> anyhow::Result<Option<String>> {
+    let root = is_root().then(|| drop_root(user)).transpose()?;
+    let had = give_up_capabilities()?;
+    nix::sys::prctl::set_no_new_privs().context("Rights cannot be given up for good")?;
+    Ok(root.or_else(|| {
+        let names: Vec<_> = had.iter().map(ToString::to_string).collect();
+        (!names.is_empty()).then(|| format!("Given up, as nothing needs it from here on: {}.", names.join(", ")))
+    }))
+}
+
+/// Gives up the capabilities of the calling thread; tells which it had, in their order.
+///
+/// # Errors
+/// Where some are left.
+pub(crate) fn give_up_capabilities() -> anyhow::Result<Vec<Capability>> {
+    const REFUSED: &str = "Capabilities could not be given up";
+    let mut had: Vec<_> = caps::read(None, CapSet::Permitted).context(REFUSED)?.into_iter().collect();
+    had.sort_by_key(Capability::index);
+    // Ambient first, which kernels before 4.3 do not have; it cannot outlive the others anyhow.
+    let _ = caps::clear(None, CapSet::Ambient);
+    for set in [CapSet::Effective, CapSet::Permitted, CapSet::Inheritable] {
+        caps::clear(None, set).context(REFUSED)?;
+        if !caps::read(None, set).context(REFUSED)?.is_empty() {
+            bail!("{REFUSED}.");
+        }
     }
+    Ok(had)
+}
+
+fn drop_root(user: Option<&str>) -> anyhow::Result<String> {
     let drop = privdrop::PrivDrop::default().fallback_to_ids_if_names_are_numeric();
     let (drop, name, reason) = match (user, caller()) {
         // A number has no entry to take the group from: without one of its own it would keep root's.
@@ -54,7 +84,7 @@ pub fn drop_root(user: Option<&str>) -> anyhow::Result<Option<String>> {
     if is_root() || getuid().is_root() {
         bail!("“{name}” is root: name an ordinary user with --user NAME.");
     }
-    Ok(Some(format!("Root is given up: the helper now runs as {name} ({reason}).")))
+    Ok(format!("Root is given up: the helper now runs as {name} ({reason})."))
 }
 
 /// Creates a file for output while root may still be there: where root may write, so may the helper that

@@ -7,6 +7,7 @@
 
 use super::inner::complete_udp_checksum;
 use crate::amt::message::MULTICAST_DATA_HEADER;
+use crate::privilege::give_up_capabilities;
 use anyhow::Context as _;
 use pnet::datalink::{self, Channel, DataLinkReceiver, NetworkInterface};
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
@@ -128,6 +129,10 @@ struct Capture {
 impl Capture {
     /// Takes packets until the relay is gone or the interface fails.
     fn run(self, mut receiver: Box<dyn DataLinkReceiver>) {
+        // This thread may be there before the process gives up what it does not need, and has rights of its own.
+        if let Err(error) = give_up_capabilities() {
+            tracing::warn!("{error:#}");
+        }
         while !self.sender.is_closed() {
             let frame = match receiver.next() {
                 Ok(frame) => frame,

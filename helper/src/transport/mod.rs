@@ -65,8 +65,10 @@ impl Transports {
             TransportChoice::Raw => match RawSenders::open() {
                 Ok(raw) => Some(raw),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => bail!(
-                    "The raw transport needs root, or CAP_NET_RAW. Start with “sudo -E amt-helper”, or leave \
-                     “--transport raw” out: an ordinary UDP socket serves as well."
+                    "The raw transport needs root, or CAP_NET_RAW. Start with “sudo -E amt-helper”; or give the program \
+                     the right once, with “sudo setcap cap_net_raw,cap_net_admin+ep {}”; or leave “--transport raw” \
+                     out: an ordinary UDP socket serves as well.",
+                    std::env::current_exe().map_or_else(|_| "amt-helper".into(), |path| path.display().to_string())
                 ),
                 Err(error) => bail!("Raw sockets cannot be opened here: {error}. Leave “--transport raw” out."),
             },

@@ -5,6 +5,7 @@ use crate::common::stream::Stream;
 use crate::common::{Helper, eventually, is_root};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::mpsc;
 
@@ -17,6 +18,36 @@ fn proc_status(pid: u32) -> String {
 fn field(status: &str, name: &str) -> Vec<String> {
     let line = status.lines().find(|line| line.starts_with(name)).unwrap_or_default();
     line.split_whitespace().skip(1).map(str::to_owned).collect()
+}
+
+/// The kernel keeps capabilities for each thread by itself.
+fn no_thread_has_rights(pid: u32) {
+    for thread in std::fs::read_dir(format!("/proc/{pid}/task")).unwrap() {
+        // It may be gone by now.
+        let Ok(status) = std::fs::read_to_string(thread.unwrap().path().join("status")) else { continue };
+        for set in ["CapEff:", "CapPrm:", "CapInh:", "CapAmb:"] {
+            assert_eq!(field(&status, set), ["0000000000000000"], "{set}\n{status}");
+        }
+        assert_eq!(field(&status, "NoNewPrivs:"), ["1"], "{status}");
+    }
+}
+
+/// The helper in a place where another user may run it.
+struct Copied(PathBuf);
+
+impl Copied {
+    fn new(label: &str) -> Self {
+        let place = std::env::temp_dir().join(format!("amt-helper-test-{}-{label}", std::process::id()));
+        std::fs::copy(env!("CARGO_BIN_EXE_amt-helper"), &place).unwrap();
+        std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Self(place)
+    }
+}
+
+impl Drop for Copied {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Starts the helper, lets it receive, and gives what the system said about it when its first message had
@@ -32,6 +63,7 @@ fn at_the_first_message(command: &mut Command) -> String {
     let helper = Helper::start(command.args(["--listen", "0", &relay.url()]));
     at_relay.recv_timeout(crate::common::PATIENCE).expect("the helper asks the relay");
     let status = proc_status(helper.child.id());
+    no_thread_has_rights(helper.child.id());
     seen.send(()).unwrap();
     relay.wait_for_join(GROUP);
     let mut stream = Stream::default();
@@ -92,12 +124,10 @@ fn raw_is_taken_by_itself_where_it_may_be_and_several_tunnels_do_not_mix() {
 
 #[test]
 fn without_root_everything_but_raw_works() {
-    // As another user where the tests run as root, from a place where that user may read it.
-    let place = std::env::temp_dir().join(format!("amt-helper-test-{}-as-nobody", std::process::id()));
-    std::fs::copy(env!("CARGO_BIN_EXE_amt-helper"), &place).unwrap();
-    std::fs::set_permissions(&place, std::fs::Permissions::from_mode(0o755)).unwrap();
+    // As another user where the tests run as root.
+    let helper = Copied::new("as-nobody");
     let command = |arguments: &[&str]| {
-        let mut command = Command::new(&place);
+        let mut command = Command::new(&helper.0);
         command.args(arguments).current_dir("/").env_clear();
         if nix::unistd::geteuid().is_root() {
             command.uid(NOBODY).gid(NOBODY);
@@ -108,5 +138,31 @@ fn without_root_everything_but_raw_works() {
     let mut raw = Helper::start(&mut command(&["--listen", "0", "--transport", "raw"]));
     assert_eq!(raw.wait().code(), Some(1));
     raw.lines.wait_for("The raw transport needs root");
-    std::fs::remove_file(&place).unwrap();
+}
+
+#[test]
+fn two_capabilities_are_enough_for_raw_packets_and_are_gone_before_one_is_read() {
+    if !is_root() {
+        return;
+    }
+    let helper = Copied::new("ambient");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups"]);
+    command.args(["--inh-caps", "+net_raw,+net_admin", "--ambient-caps", "+net_raw,+net_admin"]);
+    command.arg(&helper.0).args(["--transport", "raw"]).current_dir("/").env_clear();
+    let status = at_the_first_message(&mut command);
+    assert_eq!(field(&status, "Uid:"), [NOBODY.to_string().as_str(); 4]);
+}
+
+#[test]
+fn capabilities_of_the_file_are_enough_as_well() {
+    let helper = Copied::new("file");
+    let set = Command::new("setcap").arg("cap_net_raw,cap_net_admin+ep").arg(&helper.0).status();
+    if !is_root() || !set.is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this test needs setcap, and a file system that keeps capabilities");
+        return;
+    }
+    let mut command = Command::new(&helper.0);
+    command.args(["--transport", "raw"]).uid(NOBODY).gid(NOBODY).current_dir("/").env_clear();
+    at_the_first_message(&mut command);
 }
