@@ -19,6 +19,9 @@ const MULTICAST_DATA: u8 = 6;
 const TEARDOWN: u8 = 7;
 
 const P_FLAG: u8 = 0x01;
+const E_FLAG: u8 = 0x02;
+/// Where the relay in the Linux kernel has the P flag.
+const LINUX_P_FLAG: u8 = 0x80;
 const L_FLAG: u8 = 0x02;
 const G_FLAG: u8 = 0x01;
 /// Port and address of the gateway, at the end of a Membership Query and of a Teardown.
@@ -35,6 +38,31 @@ pub enum Protocol {
     Igmp,
     /// MLDv2 in IPv6: the P flag is 1.
     Mld,
+}
+
+/// The flags of a Request. A relay that goes by RFC 7450 alone reads nothing but `p` (5.1.3.3).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RequestFlags {
+    /// P flag: an MLD query is wanted (5.1.3.4).
+    pub p: bool,
+    /// E flag: the gateway can read the ECN field of what carries Multicast Data (RFC 9601).
+    pub ecn: bool,
+    /// The P flag at 0x80, a reserved bit, where the relay in the Linux kernel has it.
+    pub linux_p: bool,
+}
+
+impl RequestFlags {
+    /// What the P flag asks for.
+    #[must_use]
+    pub fn protocol(self) -> Protocol {
+        if self.p { Protocol::Mld } else { Protocol::Igmp }
+    }
+}
+
+impl From<Protocol> for RequestFlags {
+    fn from(protocol: Protocol) -> Self {
+        Self { p: protocol == Protocol::Mld, ..Self::default() }
+    }
 }
 
 /// A relay's answer to a Request (5.1.4).
@@ -70,7 +98,7 @@ pub enum Message<'a> {
     /// A gateway asks for a Membership Query (5.1.3).
     Request {
         /// What is to be asked in the Query.
-        protocol: Protocol,
+        flags: RequestFlags,
         /// Comes back in the Query.
         nonce: u32,
     },
@@ -146,8 +174,9 @@ impl<'a> Message<'a> {
             }
             REQUEST => {
                 let [flags, _, _] = reader.take()?;
-                let protocol = if flags & P_FLAG == 0 { Protocol::Igmp } else { Protocol::Mld };
-                Self::Request { protocol, nonce: reader.u32()? }
+                let set = |flag| flags & flag != 0;
+                let flags = RequestFlags { p: set(P_FLAG), ecn: set(E_FLAG), linux_p: set(LINUX_P_FLAG) };
+                Self::Request { flags, nonce: reader.u32()? }
             }
             MEMBERSHIP_QUERY => {
                 let flags = reader.u8()?;
@@ -192,8 +221,9 @@ impl<'a> Message<'a> {
                     IpAddr::V6(relay) => bytes.extend(relay.octets()),
                 }
             }
-            Self::Request { protocol, nonce } => {
-                bytes.extend([REQUEST, if protocol == Protocol::Mld { P_FLAG } else { 0 }, 0, 0]);
+            Self::Request { flags: RequestFlags { p, ecn, linux_p }, nonce } => {
+                let flag = |set: bool, flag: u8| if set { flag } else { 0 };
+                bytes.extend([REQUEST, flag(p, P_FLAG) | flag(ecn, E_FLAG) | flag(linux_p, LINUX_P_FLAG), 0, 0]);
                 bytes.extend(nonce.to_be_bytes());
             }
             Self::MembershipQuery(MembershipQuery { limit, mac, nonce, packet, gateway }) => {

@@ -31,8 +31,12 @@ fn relay_advertisement_bytes() {
 
 #[test]
 fn request_bytes() {
-    golden(&Message::Request { protocol: Protocol::Igmp, nonce: NONCE }, "03000000 c0ffee01", 8);
-    golden(&Message::Request { protocol: Protocol::Mld, nonce: NONCE }, "03010000 c0ffee01", 8);
+    golden(&Message::Request { flags: Protocol::Igmp.into(), nonce: NONCE }, "03000000 c0ffee01", 8);
+    golden(&Message::Request { flags: Protocol::Mld.into(), nonce: NONCE }, "03010000 c0ffee01", 8);
+    let flags = RequestFlags { ecn: true, ..Protocol::Mld.into() };
+    golden(&Message::Request { flags, nonce: NONCE }, "03030000 c0ffee01", 8);
+    let flags = RequestFlags { linux_p: true, ..RequestFlags::default() };
+    golden(&Message::Request { flags, nonce: NONCE }, "03800000 c0ffee01", 8);
 }
 
 #[test]
@@ -84,7 +88,7 @@ fn reserved_bits_are_ignored() {
     for (set, clear) in [
         ("01ffffff c0ffee01", "01000000 c0ffee01"),
         ("02ffffff c0ffee01 c6336407", "02000000 c0ffee01 c6336407"),
-        ("03feffff c0ffee01", "03000000 c0ffee01"),
+        ("037cffff c0ffee01", "03000000 c0ffee01"),
         ("04fc a1a2a3a4a5a6 c0ffee01", "0400 a1a2a3a4a5a6 c0ffee01"),
         ("05ff a1a2a3a4a5a6 c0ffee01", "0500 a1a2a3a4a5a6 c0ffee01"),
         ("06ff 45", "0600 45"),
@@ -143,7 +147,7 @@ proptest! {
         let message = match kind {
             1 => Message::RelayDiscovery { nonce },
             2 => Message::RelayAdvertisement { nonce, relay: address },
-            3 => Message::Request { protocol: if mld { Protocol::Mld } else { Protocol::Igmp }, nonce },
+            3 => Message::Request { flags: RequestFlags { p: mld, ecn: nonce & 1 == 0, linux_p: nonce & 2 == 0 }, nonce },
             4 => Message::MembershipQuery(MembershipQuery {
                 limit, mac, nonce, packet: &packet, gateway: with_gateway.then_some(endpoint),
             }),

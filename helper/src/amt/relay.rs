@@ -8,13 +8,13 @@
 //! is bounded in endpoints, in groups of an endpoint and in sources of a group.
 
 use super::Transmit;
-use super::message::{self, Mac, MembershipQuery, Message, Protocol, gateway_fields};
+use super::message::{self, Mac, MembershipQuery, Message, Protocol, RequestFlags, gateway_fields};
 use crate::membership::filter::Filter;
-use crate::membership::{GeneralQuery, Malformed, Record, igmp};
+use crate::membership::{GeneralQuery, Malformed, Record, general_query, parse_report};
 use siphasher::sip::SipHasher24;
 use std::collections::{BTreeMap, VecDeque};
 use std::hash::Hasher;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 /// What a relay offers.
@@ -33,8 +33,13 @@ pub struct Config {
     /// Whether reports without Router Alert and TTL 1 are dropped, as 5.3.3.4 demands. Gateways in wide use
     /// send such; whoever wants to serve them says no. By default they are dropped.
     pub strict: bool,
+    /// Whether to be as the relay in the Linux kernel is, for those who have to get along with it: the P flag at
+    /// 0x80, any other reserved bit a reason to drop a Request, and no heed to sources. By default it is not.
+    pub linux: bool,
     /// How many gateways are served. 1,024 by default.
     pub max_endpoints: usize,
+    /// How many of them may have the same address (6.1). 256 by default.
+    pub max_endpoints_of_address: usize,
     /// How many groups one gateway may have. 32 by default.
     pub max_groups: usize,
     /// How many sources a gateway may name in one group. 64 by default.
@@ -52,7 +57,9 @@ impl Config {
             response_interval: Duration::from_secs(10),
             teardown: true,
             strict: true,
+            linux: false,
             max_endpoints: 1024,
+            max_endpoints_of_address: 256,
             max_groups: 32,
             max_sources: 64,
         }
@@ -71,9 +78,9 @@ pub enum Discard {
     /// The gateway asks over the other version of IP than the relay's address is of (5.3.3.2).
     #[error("Relay Discovery over another version of IP")]
     OtherFamily,
-    /// MLD is not there yet.
-    #[error("Request for IPv6 membership, which is not supported yet")]
-    Ipv6,
+    /// A reserved bit is set, and this relay is one that minds ([`Config::linux`]).
+    #[error("Request with a reserved bit set")]
+    ReservedBit,
     /// The Response MAC is not what the Query to this endpoint held.
     #[error("AMT message with a wrong Response MAC")]
     WrongMac,
@@ -113,6 +120,8 @@ pub enum Event {
 pub struct Relay {
     config: Config,
     secret: [u8; 16],
+    /// The one before, and until when its MACs are believed.
+    former_secret: Option<([u8; 16], Instant)>,
     /// The forwarding table: who wants what of each group. No filter in it is empty.
     groups: BTreeMap<IpAddr, BTreeMap<SocketAddr, Filter>>,
     /// How many groups each endpoint has.
@@ -132,6 +141,7 @@ impl Relay {
         Self {
             config,
             secret,
+            former_secret: None,
             groups: BTreeMap::new(),
             endpoints: BTreeMap::new(),
             joined: BTreeMap::new(),
@@ -155,28 +165,28 @@ impl Relay {
                 self.answer(from, &Message::RelayAdvertisement { nonce, relay });
                 Ok(())
             }
-            Message::Request { protocol: Protocol::Igmp, nonce } => {
+            Message::Request { flags, nonce } => {
+                let protocol = self.protocol(flags)?;
                 let Config { query_interval: interval, robustness, .. } = self.config;
                 self.answer(
                     from,
                     &Message::MembershipQuery(MembershipQuery {
                         // To everybody (5.3.3.8): those that are in know that it is not meant for them (5.1.4.4).
                         limit: self.is_full(),
-                        mac: self.mac(from, nonce),
+                        mac: self.mac(&self.secret, from, nonce),
                         nonce,
-                        packet: &igmp::general_query(&GeneralQuery { interval, robustness }),
+                        packet: &general_query(protocol, &GeneralQuery { interval, robustness }),
                         gateway: self.config.teardown.then_some(from),
                     }),
                 );
                 Ok(())
             }
-            Message::Request { protocol: Protocol::Mld, .. } => Err(Discard::Ipv6),
             Message::MembershipUpdate { mac, nonce, packet } => {
-                if mac != self.mac(from, nonce) {
+                if !self.is_ours(now, mac, from, nonce) {
                     return Err(Discard::WrongMac);
                 }
-                let records = igmp::parse_report(packet, self.config.strict)?;
-                if self.is_full() && !self.endpoints.contains_key(&from) {
+                let records = parse_report(packet, self.config.strict)?;
+                if !self.endpoints.contains_key(&from) && (self.is_full() || self.has_enough(from.ip())) {
                     return Err(Discard::Full);
                 }
                 records.iter().for_each(|record| self.apply(now, from, record));
@@ -184,7 +194,7 @@ impl Relay {
             }
             Message::Teardown { mac, nonce, gateway } if self.config.teardown => {
                 // The endpoint is the one in the message, not the one it comes from (5.3.3.5).
-                if mac != self.mac(gateway, nonce) {
+                if !self.is_ours(now, mac, gateway, nonce) {
                     return Err(Discard::WrongMac);
                 }
                 self.forget(gateway);
@@ -192,6 +202,13 @@ impl Relay {
             }
             _ => Err(Discard::NotForRelay),
         }
+    }
+
+    /// Takes a new secret, which RFC 7450 (5.3.6) wants every two hours at least. What Queries told by the old one
+    /// is believed for two query intervals more (5.3.3.4).
+    pub fn change_secret(&mut self, now: Instant, secret: [u8; 16]) {
+        let former = std::mem::replace(&mut self.secret, secret);
+        self.former_secret = Some((former, now + 2 * self.config.query_interval));
     }
 
     /// Forgets what has run out at `now`.
@@ -230,7 +247,8 @@ impl Relay {
     /// all: the packet behind [`message::MULTICAST_DATA_HEADER`].
     pub fn subscribers(&self, source: IpAddr, group: IpAddr) -> impl Iterator<Item = SocketAddr> {
         let members = self.groups.get(&group).into_iter().flatten();
-        members.filter(move |(_, filter)| filter.wants(source)).map(|(endpoint, _)| *endpoint)
+        let any_source = self.config.linux;
+        members.filter(move |(_, filter)| any_source || filter.wants(source)).map(|(endpoint, _)| *endpoint)
     }
 
     /// Forgets an endpoint: a Teardown, or a run of ICMP Destination Unreachable (5.3.3.6.4).
@@ -246,8 +264,24 @@ impl Relay {
         self.endpoints.len() >= self.config.max_endpoints
     }
 
-    fn apply(&mut self, now: Instant, endpoint: SocketAddr, record: &Record<Ipv4Addr>) {
-        let group = IpAddr::from(record.group);
+    /// One host may not have all the room (5.3.3.8, 6.1).
+    fn has_enough(&self, address: IpAddr) -> bool {
+        let theirs = self.endpoints.keys().filter(|endpoint| endpoint.ip() == address);
+        theirs.count() >= self.config.max_endpoints_of_address
+    }
+
+    /// What a Request wants to be asked.
+    fn protocol(&self, flags: RequestFlags) -> Result<Protocol, Discard> {
+        match flags {
+            _ if !self.config.linux => Ok(flags.protocol()),
+            RequestFlags { p: true, .. } | RequestFlags { ecn: true, .. } => Err(Discard::ReservedBit),
+            RequestFlags { linux_p: true, .. } => Ok(Protocol::Mld),
+            RequestFlags { linux_p: false, .. } => Ok(Protocol::Igmp),
+        }
+    }
+
+    fn apply(&mut self, now: Instant, endpoint: SocketAddr, record: &Record<IpAddr>) {
+        let group = record.group;
         let known = self.groups.get(&group).is_some_and(|members| members.contains_key(&endpoint));
         let room = self.endpoints.get(&endpoint).is_none_or(|groups| *groups < self.config.max_groups);
         if !group.is_multicast() || !(known || room) {
@@ -255,7 +289,7 @@ impl Relay {
         }
         let Config { query_interval, robustness, response_interval, max_sources, .. } = self.config;
         let lifetime = query_interval * robustness.into() + response_interval;
-        let sources = record.sources.iter().copied().map(IpAddr::from);
+        let sources = record.sources.iter().copied();
         self.change(group, endpoint, |filter| filter.apply(now, lifetime, record.kind, sources, max_sources));
     }
 
@@ -304,10 +338,16 @@ impl Relay {
             .flat_map(|(group, members)| members.iter().map(|(endpoint, filter)| (*group, *endpoint, filter)))
     }
 
+    /// Whether a MAC is one that this relay gave, with the secret it has or the one before.
+    fn is_ours(&self, now: Instant, mac: Mac, endpoint: SocketAddr, nonce: u32) -> bool {
+        let former = self.former_secret.as_ref().filter(|(_, until)| now < *until).map(|(secret, _)| secret);
+        [&self.secret].into_iter().chain(former).any(|secret| mac == self.mac(secret, endpoint, nonce))
+    }
+
     /// The Response MAC (5.3.5): a keyed hash of endpoint and nonce, so that nothing need be remembered
     /// about a Query.
-    fn mac(&self, endpoint: SocketAddr, nonce: u32) -> Mac {
-        let mut hasher = SipHasher24::new_with_key(&self.secret);
+    fn mac(&self, secret: &[u8; 16], endpoint: SocketAddr, nonce: u32) -> Mac {
+        let mut hasher = SipHasher24::new_with_key(secret);
         hasher.write(&gateway_fields(endpoint));
         hasher.write(&nonce.to_be_bytes());
         let [mac @ .., _, _] = hasher.finish().to_be_bytes();

@@ -1,6 +1,8 @@
 use super::*;
 use crate::amt::tests::network::{GATEWAY, GROUP, RELAY, SOURCE, endpoint, ip, relay_config};
-use crate::membership::{Membership, RecordType};
+use crate::membership::interest::{Interest, StateChanges};
+use crate::membership::{Membership, RecordType, igmp};
+use std::net::Ipv4Addr;
 
 const SECOND: Duration = Duration::from_secs(1);
 const SECRET: [u8; 16] = *b"not really a key";
@@ -16,7 +18,7 @@ fn events(relay: &mut Relay) -> Vec<Event> {
 /// MAC and nonce of a Query, and its flags.
 fn ask(relay: &mut Relay, now: Instant, from: SocketAddr) -> (Mac, u32, bool, Option<SocketAddr>) {
     let nonce = 0xDEC0_DE00 | u32::from(from.port() & 0xFF);
-    relay.handle_datagram(now, from, &Message::Request { protocol: Protocol::Igmp, nonce }.encode()).unwrap();
+    relay.handle_datagram(now, from, &Message::Request { flags: Protocol::Igmp.into(), nonce }.encode()).unwrap();
     let Transmit { to, payload } = relay.poll_transmit().unwrap();
     assert_eq!(to, from);
     let Ok(Message::MembershipQuery(query)) = Message::decode(&payload) else { panic!("no Query") };
@@ -42,8 +44,18 @@ fn subscribers(relay: &Relay, source: &str) -> Vec<SocketAddr> {
     relay.subscribers(ip(source), ip(GROUP)).collect()
 }
 
+/// The packets of a gateway that joins one source (`Some`) or any, stays, and leaves.
+fn life(source: Option<&str>) -> [Vec<u8>; 3] {
+    let membership = Membership::new(ip(GROUP), source.map(ip)).unwrap();
+    let (mut interest, mut changes) = (Interest::new(Protocol::Igmp), StateChanges::default());
+    changes.add(&interest.join(membership).unwrap(), 1);
+    let join = changes.next(&interest).packets.remove(0);
+    [join, interest.current_state().remove(0), interest.farewell().remove(0)]
+}
+
 fn join(source: Option<&str>) -> Vec<u8> {
-    Membership::new(ip(GROUP), source.map(ip)).unwrap().join()
+    let [join, ..] = life(source);
+    join
 }
 
 #[test]
@@ -63,7 +75,7 @@ fn a_query_tells_what_was_configured() {
     let config = Config { query_interval: SECOND * 20, robustness: 3, ..relay_config(RELAY) };
     for teardown in [true, false] {
         let mut relay = relay(Config { teardown, ..config.clone() });
-        let request = Message::Request { protocol: Protocol::Igmp, nonce: 7 }.encode();
+        let request = Message::Request { flags: Protocol::Igmp.into(), nonce: 7 }.encode();
         relay.handle_datagram(now, endpoint(GATEWAY), &request).unwrap();
         let payload = relay.poll_transmit().unwrap().payload;
         assert_eq!(payload.len(), if teardown { 66 } else { 48 });
@@ -78,11 +90,10 @@ fn a_query_tells_what_was_configured() {
 fn only_a_relays_messages_are_read() {
     let (mut relay, now) = (relay(relay_config(RELAY)), Instant::now());
     let mut dropped = |datagram: &[u8]| relay.handle_datagram(now, endpoint(GATEWAY), datagram).unwrap_err();
-    let request = Message::Request { protocol: Protocol::Igmp, nonce: 7 }.encode();
+    let request = Message::Request { flags: Protocol::Igmp.into(), nonce: 7 }.encode();
     assert_eq!(dropped(&[&request[..], &[0]].concat()), Discard::Malformed(message::Malformed::Length));
     assert_eq!(dropped(&request[..7]), Discard::Malformed(message::Malformed::Length));
     assert_eq!(dropped(&[0x13, 0, 0, 0, 0, 0, 0, 7]), Discard::Malformed(message::Malformed::Version));
-    assert_eq!(dropped(&Message::Request { protocol: Protocol::Mld, nonce: 7 }.encode()), Discard::Ipv6);
     assert_eq!(dropped(&Message::MulticastData { packet: &[] }.encode()), Discard::NotForRelay);
     let advertisement = Message::RelayAdvertisement { nonce: 7, relay: ip(SOURCE) };
     assert_eq!(dropped(&advertisement.encode()), Discard::NotForRelay);
@@ -129,19 +140,19 @@ fn a_report_without_router_alert_is_for_lenient_relays_only() {
 #[test]
 fn upstream_is_joined_once_and_left_once() {
     let (mut relay, now) = (relay(relay_config(RELAY)), Instant::now());
-    let membership = Membership::new(ip(GROUP), Some(ip(SOURCE))).unwrap();
+    let [join, state, leave] = life(Some(SOURCE));
     let (group, source) = (ip(GROUP), Some(ip(SOURCE)));
-    report(&mut relay, now, gateway(1), &membership.join()).unwrap();
+    report(&mut relay, now, gateway(1), &join).unwrap();
     assert_eq!(events(&mut relay), [Event::EndpointAdded(gateway(1)), Event::Joined { group, source }]);
-    report(&mut relay, now, gateway(2), &membership.join()).unwrap();
-    report(&mut relay, now, gateway(2), &membership.current_state()).unwrap();
+    report(&mut relay, now, gateway(2), &join).unwrap();
+    report(&mut relay, now, gateway(2), &state).unwrap();
     assert_eq!(events(&mut relay), [Event::EndpointAdded(gateway(2))]);
     assert_eq!(subscribers(&relay, SOURCE), [gateway(1), gateway(2)]);
     assert!(subscribers(&relay, "192.0.2.9").is_empty());
-    report(&mut relay, now, gateway(1), &membership.leave()).unwrap();
+    report(&mut relay, now, gateway(1), &leave).unwrap();
     assert_eq!(events(&mut relay), [Event::EndpointRemoved(gateway(1))]);
-    report(&mut relay, now, gateway(2), &membership.leave()).unwrap();
-    report(&mut relay, now, gateway(2), &membership.leave()).unwrap();
+    report(&mut relay, now, gateway(2), &leave).unwrap();
+    report(&mut relay, now, gateway(2), &leave).unwrap();
     assert_eq!(events(&mut relay), [Event::Left { group, source }, Event::EndpointRemoved(gateway(2))]);
     assert!(relay.groups.is_empty() && relay.endpoints.is_empty() && relay.joined.is_empty());
 }
@@ -174,9 +185,9 @@ fn one_gateway_may_have_many_groups_and_source_lists() {
 #[test]
 fn a_silent_gateway_is_forgotten() {
     let (mut relay, start) = (relay(relay_config(RELAY)), Instant::now());
-    let membership = Membership::new(ip(GROUP), None).unwrap();
-    report(&mut relay, start, gateway(1), &membership.join()).unwrap();
-    report(&mut relay, start + SECOND * 100, gateway(1), &membership.current_state()).unwrap();
+    let [join, state, _] = life(None);
+    report(&mut relay, start, gateway(1), &join).unwrap();
+    report(&mut relay, start + SECOND * 100, gateway(1), &state).unwrap();
     // 125 s × 2 + 10 s (5.3.3.7) after the last word. An earlier wake-up is allowed, and changes nothing.
     let end = start + SECOND * 360;
     let mut wakeups = 0;

@@ -27,7 +27,8 @@ impl Viewer {
         let membership = Membership::new(GROUP.into(), source.map(IpAddr::from)).unwrap();
         let socket = UdpSocket::bind("127.0.0.1:0").await.unwrap();
         let seed = socket.local_addr().unwrap().port().into();
-        let gateway = Gateway::new(Instant::now(), Config::new(membership), relay, seed);
+        let mut gateway = Gateway::new(Instant::now(), Config::new(membership.protocol()), relay, seed);
+        gateway.join(Instant::now(), membership);
         Self { gateway, socket, stream: Vec::new() }
     }
 

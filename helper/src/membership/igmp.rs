@@ -7,7 +7,6 @@ use super::{GeneralQuery, Malformed, Record, RecordType};
 use crate::ipv4;
 use crate::reader::Reader;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 
 const QUERY: u8 = 0x11;
 const V2_REPORT: u8 = 0x16;
@@ -21,9 +20,6 @@ const ALL_V3_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
 /// Internetwork Control (4).
 const TOS: u8 = 0xC0;
 const TTL: u8 = 1;
-/// Where a query gives none (8.1, 8.2).
-const DEFAULT_ROBUSTNESS: u8 = 2;
-const DEFAULT_INTERVAL: Duration = Duration::from_secs(125);
 
 /// Builds the IPv4 packet of a version 3 report.
 #[must_use]
@@ -44,8 +40,7 @@ pub fn report(records: &[Record<Ipv4Addr>]) -> Vec<u8> {
 #[must_use]
 pub fn general_query(query: &GeneralQuery) -> Vec<u8> {
     const AT_ONCE: u8 = 1;
-    let qrv = if query.robustness > 7 { 0 } else { query.robustness };
-    let qqic = encode_float(query.interval.as_secs());
+    let [qrv, qqic] = query.encode();
     let message = vec![QUERY, AT_ONCE, 0, 0, 0, 0, 0, 0, qrv, qqic, 0, 0];
     packet(ALL_SYSTEMS, message)
 }
@@ -81,15 +76,7 @@ pub fn parse_general_query(bytes: &[u8]) -> Result<GeneralQuery, Malformed> {
     if !group.is_unspecified() || sources != 0 {
         return Err(Malformed::NotGeneral);
     }
-    let robustness = match flags_qrv & 0x07 {
-        0 => DEFAULT_ROBUSTNESS,
-        qrv => qrv,
-    };
-    let interval = match decode_float(qqic) {
-        0 => DEFAULT_INTERVAL,
-        seconds => Duration::from_secs(seconds),
-    };
-    Ok(GeneralQuery { interval, robustness })
+    Ok(GeneralQuery::decode(flags_qrv, qqic))
 }
 
 /// Reads the IPv4 packet of a report, of version 3 or 2, or of a version 2 leave. With `strict`, its header
@@ -139,23 +126,6 @@ fn record(reader: &mut Reader<'_>) -> Result<Option<Record<Ipv4Addr>>, Malformed
     let sources = (0..count).map(|_| reader.ipv4()).collect::<Result<_, _>>()?;
     reader.slice(usize::from(auxiliary_words) * 4)?;
     Ok(RecordType::from_code(kind).map(|kind| Record { kind, group, sources }))
-}
-
-/// The value of a Max Resp Code or QQIC (4.1.1, 4.1.7): floating point from 128 up.
-const fn decode_float(code: u8) -> u64 {
-    if code < 128 { code as u64 } else { ((code & 0x0F) as u64 | 0x10) << ((code >> 4 & 0x07) + 3) }
-}
-
-/// The largest code whose value is not above the one given.
-const fn encode_float(value: u64) -> u8 {
-    if value < 128 {
-        return value as u8;
-    }
-    let exponent = value.ilog2() - 7;
-    if exponent > 7 {
-        return 0xFF;
-    }
-    0x80 | (exponent as u8) << 4 | (value >> (exponent + 3) & 0x0F) as u8
 }
 
 #[cfg(test)]

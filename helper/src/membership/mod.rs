@@ -1,27 +1,32 @@
 //! What a gateway tells about the groups it wants, and what a relay keeps of it (RFC 3376; RFC 3810 alike).
 //!
-//! In go a group and a source, out come whole IP packets for a Membership Update, and the judgement which
-//! inner packets belong to the membership. [`igmp`] is the form on the wire for IPv4, [`filter`] a relay's
-//! memory of one gateway and one group.
+//! In go groups and sources, out come whole IP packets for Membership Updates, and the judgement which inner
+//! packets belong to what was joined. [`interest`] is all that one gateway wants, [`igmp`] and [`mld`] are the
+//! forms on the wire, [`filter`] a relay's memory of one gateway and one group.
 
+mod code;
 pub mod filter;
 pub mod igmp;
+pub mod interest;
+pub mod mld;
 
 use crate::amt::message::Protocol;
 use crate::ipv4;
 use crate::reader::Truncated;
-use std::net::{IpAddr, Ipv4Addr};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::Duration;
 
-/// A group, and the source to hear in it.
+/// A group, and the source to hear in it. Ordered by group, any source first.
 ///
-/// The families are apart inside, so that a packet of the wrong one cannot be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The families are apart inside, so that a group and a source of different ones cannot be together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Membership(Family);
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Family {
     V4 { group: Ipv4Addr, source: Option<Ipv4Addr> },
+    V6 { group: Ipv6Addr, source: Option<Ipv6Addr> },
 }
 
 /// Why something cannot be joined.
@@ -30,7 +35,10 @@ pub enum MembershipError {
     /// The group is no multicast address.
     #[error("{0} is not a multicast group")]
     NotMulticast(IpAddr),
-    /// The source can send nothing.
+    /// The group does not leave its link, or not even its host: no relay can have it.
+    #[error("{0} is a group of one link only, which no relay forwards")]
+    LinkLocal(IpAddr),
+    /// The source can send nothing that a relay would forward.
     #[error("{0} is not the address of a sender")]
     NotUnicast(IpAddr),
     /// Group and source are of different versions of IP.
@@ -41,45 +49,63 @@ pub enum MembershipError {
         /// The source.
         source_address: IpAddr,
     },
-    /// MLD is not there yet.
-    #[error("IPv6 membership is not supported yet: {0} cannot be joined")]
-    Ipv6(IpAddr),
 }
 
 impl Membership {
     /// A membership of a group, for one source or (`None`) for any.
     ///
     /// # Errors
-    /// Where there can be no such membership, and for IPv6, until MLD is there.
+    /// Where there can be no such membership.
     pub fn new(group: IpAddr, source: Option<IpAddr>) -> Result<Self, MembershipError> {
         if !group.is_multicast() {
             return Err(MembershipError::NotMulticast(group));
         }
+        if is_link_local_group(group) {
+            return Err(MembershipError::LinkLocal(group));
+        }
+        if let Some(source) = source.filter(|source| !can_send(*source)) {
+            return Err(MembershipError::NotUnicast(source));
+        }
         match (group, source) {
             (IpAddr::V4(group), None) => Ok(Self(Family::V4 { group, source: None })),
-            (IpAddr::V4(group), Some(IpAddr::V4(source))) => {
-                if source.is_multicast() || source.is_unspecified() || source.is_broadcast() {
-                    return Err(MembershipError::NotUnicast(source.into()));
-                }
-                Ok(Self(Family::V4 { group, source: Some(source) }))
-            }
-            (IpAddr::V6(_), None | Some(IpAddr::V6(_))) => Err(MembershipError::Ipv6(group)),
+            (IpAddr::V4(group), Some(IpAddr::V4(source))) => Ok(Self(Family::V4 { group, source: Some(source) })),
+            (IpAddr::V6(group), None) => Ok(Self(Family::V6 { group, source: None })),
+            (IpAddr::V6(group), Some(IpAddr::V6(source))) => Ok(Self(Family::V6 { group, source: Some(source) })),
             (_, Some(source_address)) => Err(MembershipError::Families { group, source_address }),
+        }
+    }
+
+    /// The two memberships that a packet with these addresses can belong to: of any source, and of its own.
+    /// `None` where the addresses are of different families.
+    #[must_use]
+    pub fn of_packet(source: IpAddr, group: IpAddr) -> Option<[Self; 2]> {
+        match (group, source) {
+            (IpAddr::V4(group), IpAddr::V4(source)) => {
+                Some([None, Some(source)].map(|source| Self(Family::V4 { group, source })))
+            }
+            (IpAddr::V6(group), IpAddr::V6(source)) => {
+                Some([None, Some(source)].map(|source| Self(Family::V6 { group, source })))
+            }
+            _ => None,
         }
     }
 
     /// The group.
     #[must_use]
     pub fn group(&self) -> IpAddr {
-        let Family::V4 { group, .. } = self.0;
-        group.into()
+        match self.0 {
+            Family::V4 { group, .. } => group.into(),
+            Family::V6 { group, .. } => group.into(),
+        }
     }
 
     /// The source, where only one is to be heard.
     #[must_use]
     pub fn source(&self) -> Option<IpAddr> {
-        let Family::V4 { source, .. } = self.0;
-        source.map(IpAddr::from)
+        match self.0 {
+            Family::V4 { source, .. } => source.map(IpAddr::from),
+            Family::V6 { source, .. } => source.map(IpAddr::from),
+        }
     }
 
     /// Which protocol tells it.
@@ -87,6 +113,7 @@ impl Membership {
     pub fn protocol(&self) -> Protocol {
         match self.0 {
             Family::V4 { .. } => Protocol::Igmp,
+            Family::V6 { .. } => Protocol::Mld,
         }
     }
 
@@ -96,39 +123,73 @@ impl Membership {
     pub fn covers(&self, source: IpAddr, destination: IpAddr) -> bool {
         destination == self.group() && self.source().is_none_or(|joined| joined == source)
     }
+}
 
-    /// The packet that says it begins (a state change, RFC 3376, 5.1).
-    #[must_use]
-    pub fn join(&self) -> Vec<u8> {
-        self.report(RecordType::AllowNewSources, RecordType::ChangeToExclude)
-    }
-
-    /// The packet that says it is so (current state, 5.2).
-    #[must_use]
-    pub fn current_state(&self) -> Vec<u8> {
-        self.report(RecordType::ModeIsInclude, RecordType::ModeIsExclude)
-    }
-
-    /// The packet that says it is over (a state change, 5.1).
-    #[must_use]
-    pub fn leave(&self) -> Vec<u8> {
-        self.report(RecordType::BlockOldSources, RecordType::ChangeToInclude)
-    }
-
-    fn report(&self, for_one_source: RecordType, for_any: RecordType) -> Vec<u8> {
-        let Family::V4 { group, source } = self.0;
-        let kind = if source.is_some() { for_one_source } else { for_any };
-        igmp::report(&[Record { kind, group, sources: source.into_iter().collect() }])
-    }
-
-    /// Reads the General Query that a relay answers a Request with.
-    ///
-    /// # Errors
-    /// Where it is something else.
-    pub fn general_query(&self, packet: &[u8]) -> Result<GeneralQuery, Malformed> {
-        match self.0 {
-            Family::V4 { .. } => igmp::parse_general_query(packet),
+/// As in AMT URLs: the source, if there is one, and the group.
+impl fmt::Display for Membership {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(source) = self.source() {
+            write!(f, "{source}@")?;
         }
+        write!(f, "{}", self.group())
+    }
+}
+
+/// 224.0.0.0/24 (RFC 5771, 4), and the IPv6 scopes reserved, of an interface and of a link (RFC 4291, 2.7).
+fn is_link_local_group(group: IpAddr) -> bool {
+    match group {
+        IpAddr::V4(group) => group.octets()[..3] == [224, 0, 0],
+        IpAddr::V6(group) => group.octets()[1] & 0x0F <= 2,
+    }
+}
+
+/// Whether an address can be that of a sender whose packets are forwarded.
+fn can_send(source: IpAddr) -> bool {
+    let nowhere = source.is_multicast() || source.is_unspecified() || source.is_loopback();
+    !nowhere
+        && match source {
+            IpAddr::V4(source) => !source.is_broadcast() && !source.is_link_local(),
+            IpAddr::V6(source) => !source.is_unicast_link_local() && source.to_ipv4_mapped().is_none(),
+        }
+}
+
+/// Reads the General Query of a protocol that a relay answers a Request with.
+///
+/// # Errors
+/// Where it is something else.
+pub fn parse_general_query(protocol: Protocol, packet: &[u8]) -> Result<GeneralQuery, Malformed> {
+    match protocol {
+        Protocol::Igmp => igmp::parse_general_query(packet),
+        Protocol::Mld => mld::parse_general_query(packet),
+    }
+}
+
+/// Builds the packet of a General Query.
+#[must_use]
+pub fn general_query(protocol: Protocol, query: &GeneralQuery) -> Vec<u8> {
+    match protocol {
+        Protocol::Igmp => igmp::general_query(query),
+        Protocol::Mld => mld::general_query(query),
+    }
+}
+
+/// Reads a report of either protocol; which one the version of IP tells. For `strict` see
+/// [`igmp::parse_report`].
+///
+/// # Errors
+/// Where it is something else, or damaged.
+pub fn parse_report(packet: &[u8], strict: bool) -> Result<Vec<Record<IpAddr>>, Malformed> {
+    fn widen<A: Into<IpAddr>>(records: Vec<Record<A>>) -> Vec<Record<IpAddr>> {
+        let widen = |Record { kind, group, sources }: Record<A>| Record {
+            kind,
+            group: group.into(),
+            sources: sources.into_iter().map(Into::into).collect(),
+        };
+        records.into_iter().map(widen).collect()
+    }
+    match packet.first().map(|first| first >> 4) {
+        Some(6) => mld::parse_report(packet, strict).map(widen),
+        _ => igmp::parse_report(packet, strict).map(widen),
     }
 }
 
@@ -139,6 +200,28 @@ pub struct GeneralQuery {
     pub interval: Duration,
     /// How often to say what must not be lost (QRV, 4.1.6); never 0.
     pub robustness: u8,
+}
+
+impl GeneralQuery {
+    /// From the last fields of a query; where one is zero the default holds (RFC 3376, 8.1, 8.2; RFC 3810,
+    /// 9.1, 9.2).
+    fn decode(flags_qrv: u8, qqic: u8) -> Self {
+        let robustness = match flags_qrv & 0x07 {
+            0 => 2,
+            qrv => qrv,
+        };
+        let interval = match code::decode_float(qqic) {
+            0 => 125,
+            seconds => seconds,
+        };
+        Self { interval: Duration::from_secs(interval), robustness }
+    }
+
+    /// QRV and QQIC.
+    fn encode(&self) -> [u8; 2] {
+        let qrv = if self.robustness > 7 { 0 } else { self.robustness };
+        [qrv, code::encode_float(self.interval.as_secs())]
+    }
 }
 
 /// One group's part of a report (RFC 3376, 4.2.3; RFC 3810, 5.2.4).
@@ -190,11 +273,11 @@ pub enum Malformed {
     /// The packet around it is wrong.
     #[error(transparent)]
     Ipv4(#[from] ipv4::Malformed),
-    /// A fragment, or another protocol.
-    #[error("membership packet is not IGMP")]
+    /// A fragment, or another protocol or version of IP.
+    #[error("membership packet is not of the protocol that was due")]
     Protocol,
-    /// Without Router Alert, or with a TTL other than 1 (RFC 3376, 4).
-    #[error("membership report without Router Alert or TTL 1")]
+    /// Without Router Alert, or with a TTL or hop limit other than 1 (RFC 3376, 4; RFC 3810, 5).
+    #[error("membership report without Router Alert or with a TTL other than 1")]
     Header,
     /// Shorter than what it says it holds.
     #[error("membership message too short")]
@@ -219,6 +302,7 @@ impl From<Truncated> for Malformed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn new(group: &str, source: Option<&str>) -> Result<Membership, MembershipError> {
         Membership::new(group.parse().unwrap(), source.map(|source| source.parse().unwrap()))
@@ -226,48 +310,53 @@ mod tests {
 
     #[test]
     fn what_cannot_be_joined_is_refused_by_name() {
-        assert!(matches!(new("10.0.0.1", None), Err(MembershipError::NotMulticast(_))));
-        for source in ["224.0.0.9", "0.0.0.0", "255.255.255.255"] {
-            assert!(matches!(new("232.0.0.1", Some(source)), Err(MembershipError::NotUnicast(_))));
+        for group in ["10.0.0.1", "255.255.255.255", "2001:db8::1", "::1"] {
+            assert!(matches!(new(group, None), Err(MembershipError::NotMulticast(_))), "{group}");
+        }
+        for group in ["224.0.0.1", "224.0.0.251", "ff02::1", "ff01::1", "ff12::8000:1", "ff30::1"] {
+            assert!(matches!(new(group, None), Err(MembershipError::LinkLocal(_))), "{group}");
+        }
+        for source in ["224.0.0.9", "0.0.0.0", "255.255.255.255", "127.0.0.1", "169.254.1.1"] {
+            assert!(matches!(new("232.0.0.1", Some(source)), Err(MembershipError::NotUnicast(_))), "{source}");
+        }
+        for source in ["ff3e::1", "::", "::1", "fe80::1", "::ffff:192.0.2.1"] {
+            assert!(matches!(new("ff3e::1", Some(source)), Err(MembershipError::NotUnicast(_))), "{source}");
         }
         assert!(matches!(new("232.0.0.1", Some("2001:db8::1")), Err(MembershipError::Families { .. })));
         assert!(matches!(new("ff3e::1", Some("192.0.2.1")), Err(MembershipError::Families { .. })));
         assert_eq!(
-            new("ff3e::1", Some("2001:db8::1")).unwrap_err().to_string(),
-            "IPv6 membership is not supported yet: ff3e::1 cannot be joined"
+            new("224.0.0.251", None).unwrap_err().to_string(),
+            "224.0.0.251 is a group of one link only, which no relay forwards"
         );
     }
 
     #[test]
     fn only_the_joined_source_is_covered() {
         let address = |text: &str| text.parse::<IpAddr>().unwrap();
-        let one = new("232.0.0.1", Some("192.0.2.1")).unwrap();
-        let any = new("232.0.0.1", None).unwrap();
-        for (source, group, by_one, by_any) in [
-            ("192.0.2.1", "232.0.0.1", true, true),
-            ("192.0.2.2", "232.0.0.1", false, true),
-            ("192.0.2.1", "232.0.0.2", false, false),
-        ] {
-            assert_eq!(one.covers(address(source), address(group)), by_one);
-            assert_eq!(any.covers(address(source), address(group)), by_any);
+        for [group, other_group, source, other_source] in
+            [["232.0.0.1", "232.0.0.2", "192.0.2.1", "192.0.2.2"], ["ff3e::1", "ff3e::2", "2001:db8::1", "2001:db8::2"]]
+        {
+            let (one, any) = (new(group, Some(source)).unwrap(), new(group, None).unwrap());
+            for (source, group, by_one, by_any) in
+                [(source, group, true, true), (other_source, group, false, true), (source, other_group, false, false)]
+            {
+                assert_eq!(one.covers(address(source), address(group)), by_one);
+                assert_eq!(any.covers(address(source), address(group)), by_any);
+                let of_packet = Membership::of_packet(address(source), address(group)).unwrap();
+                assert_eq!((of_packet.contains(&one), of_packet.contains(&any)), (by_one, by_any));
+            }
         }
+        assert_eq!(Membership::of_packet(address("192.0.2.1"), address("ff3e::1")), None);
+        assert_eq!(new("ff3e::1", Some("2001:db8::1")).unwrap().to_string(), "2001:db8::1@ff3e::1");
     }
 
-    #[test]
-    fn one_source_is_allowed_and_blocked_and_any_is_excluded_and_included() {
-        let kinds = |membership: Membership| {
-            [membership.join(), membership.current_state(), membership.leave()].map(|packet| {
-                let records = igmp::parse_report(&packet, true).unwrap();
-                (records[0].kind, records[0].sources.len())
-            })
-        };
-        assert_eq!(
-            kinds(new("232.0.0.1", Some("192.0.2.1")).unwrap()),
-            [(RecordType::AllowNewSources, 1), (RecordType::ModeIsInclude, 1), (RecordType::BlockOldSources, 1)]
-        );
-        assert_eq!(
-            kinds(new("239.0.0.1", None).unwrap()),
-            [(RecordType::ChangeToExclude, 0), (RecordType::ModeIsExclude, 0), (RecordType::ChangeToInclude, 0)]
-        );
+    proptest! {
+        #[test]
+        fn any_addresses_are_joined_or_refused(group: IpAddr, source: Option<IpAddr>) {
+            if let Ok(membership) = Membership::new(group, source) {
+                prop_assert_eq!((membership.group(), membership.source()), (group, source));
+                prop_assert!(group.is_multicast() && source.is_none_or(|source| !source.is_loopback()));
+            }
+        }
     }
 }

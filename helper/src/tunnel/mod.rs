@@ -197,7 +197,9 @@ impl<C: Consumer> Tunnel<'_, C> {
         signals: &mut Signals<'_, S>,
     ) -> Ended {
         let began = Instant::now();
-        let mut gateway = Gateway::new(began, Config::new(target.membership), relay, rand::random());
+        let protocol = target.membership.protocol();
+        let mut gateway = Gateway::new(began, Config::new(protocol), relay, rand::random());
+        gateway.join(began, target.membership);
         self.meter.other_relay();
         let mut report = tokio::time::interval_at((began + REPORT).into(), REPORT);
         report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

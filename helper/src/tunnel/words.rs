@@ -138,18 +138,18 @@ impl Narrator {
                 Some(self.status(Phase::Discovering, sentence, Some("Another one is sought; or name one yourself.")))
             }
             // It is said again where nothing comes; that is no news.
-            Event::Report { to, report: Report::Join, repeated: false }
+            Event::Report { to, report: Report::Join, repeated: false, .. }
                 if !self.had_data && self.phase != Phase::Joined =>
             {
                 self.relay = Some(to);
                 let sentence = format!("Joined {} at the relay {to}; waiting for data.", self.channel);
                 Some(self.status(Phase::Joined, sentence, None))
             }
-            Event::Receiving { relay } if self.had_data && self.phase != Phase::Receiving => {
+            Event::Receiving { relay, .. } if self.had_data && self.phase != Phase::Receiving => {
                 self.relay = Some(relay);
                 Some(if self.not_ts { self.not_ts() } else { self.comes_again() })
             }
-            Event::Silent { duration } => Some(self.silent(duration)),
+            Event::Silent { duration, .. } => Some(self.silent(duration)),
             Event::Unreachable { to } => {
                 self.unreachable = true;
                 let phase = if self.had_data { Phase::Silent } else { Phase::Discovering };

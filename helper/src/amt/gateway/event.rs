@@ -1,5 +1,6 @@
 //! What happens on the way into a tunnel, in words for people.
 
+use crate::membership::Membership;
 use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -30,7 +31,7 @@ pub enum Event {
         /// Why the cycle began.
         cause: Cause,
     },
-    /// A Membership Query came.
+    /// A Membership Query came that takes us: the gateway is connected.
     Query {
         /// The relay.
         relay: SocketAddr,
@@ -50,16 +51,22 @@ pub enum Event {
         to: SocketAddr,
         /// What it says.
         report: Report,
+        /// The membership it is about, where it is about one alone.
+        membership: Option<Membership>,
         /// Sent again lest the first was lost: nobody answers these.
         repeated: bool,
     },
-    /// The first data came, or the first after a silence.
+    /// The first data of a membership came, or the first after a silence.
     Receiving {
         /// The relay.
         relay: SocketAddr,
+        /// Whose.
+        membership: Membership,
     },
-    /// Data stopped, or did not come at all; the relay is asked early.
+    /// Data of a membership stopped, or did not come at all; it is said again, or the relay asked early.
     Silent {
+        /// Whose.
+        membership: Membership,
         /// How long there was none.
         duration: Duration,
     },
@@ -92,16 +99,18 @@ pub enum Cause {
     RelayFull,
     /// ICMP told that an Update did not arrive.
     Unreachable,
+    /// This host has another address or route.
+    PathChange,
 }
 
 /// What a gateway tells a relay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Report {
-    /// The membership begins.
+    /// A membership begins, or is said as if it did.
     Join,
-    /// It goes on.
+    /// All memberships go on.
     Refresh,
-    /// It ends, in an Update.
+    /// A membership ends, in an Update.
     Leave,
     /// The tunnel ends.
     Teardown,
@@ -124,19 +133,34 @@ impl fmt::Display for Event {
                 endpoint.map_or(Ok(()), |endpoint| write!(f, "; it sees us at {endpoint}"))
             }
             Self::RelayFull { relay } => write!(f, "The relay {relay} takes no more receivers; looking for another"),
-            Self::Report { to, report, repeated } => {
+            Self::Report { to, report, membership, repeated } => {
                 let again = if *repeated { ", again in case that was lost" } else { "" };
+                let what = What(*membership);
                 match report {
-                    Report::Join => write!(f, "Told {to} to send the channel{again}"),
-                    Report::Refresh => write!(f, "Told {to} that the channel is still wanted"),
-                    Report::Leave => write!(f, "Told {to} that the channel is no longer wanted{again}"),
+                    Report::Join => write!(f, "Told {to} to send {what}{again}"),
+                    Report::Refresh => write!(f, "Told {to} to go on with {what}"),
+                    Report::Leave => write!(f, "Told {to} to stop {what}{again}"),
                     Report::Teardown => write!(f, "Told {to} to tear the tunnel down{again}"),
                 }
             }
-            Self::Receiving { relay } => write!(f, "Data comes from {relay}"),
-            Self::Silent { duration } => write!(f, "No data for {:.1} s; asking the relay", duration.as_secs_f64()),
+            Self::Receiving { relay, membership } => write!(f, "Data of {membership} comes from {relay}"),
+            Self::Silent { membership, duration } => {
+                write!(f, "No data of {membership} for {:.1} s; asking for it again", duration.as_secs_f64())
+            }
             Self::EndpointChanged { old } => write!(f, "The relay no longer sees us at {old}; moving the tunnel"),
             Self::Unreachable { to } => write!(f, "The network says that {to} cannot be reached (ICMP); trying on"),
+        }
+    }
+}
+
+/// What a report is about.
+struct What(Option<Membership>);
+
+impl fmt::Display for What {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(membership) => membership.fmt(f),
+            None => f.write_str("the channels"),
         }
     }
 }
@@ -151,6 +175,7 @@ impl fmt::Display for Cause {
             Self::NoQuery => ", as it stopped answering",
             Self::RelayFull => ", as the last one took nobody new",
             Self::Unreachable => ", as the last message did not arrive",
+            Self::PathChange => ", as this machine's way to the network changed",
         })
     }
 }

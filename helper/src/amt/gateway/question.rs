@@ -1,6 +1,6 @@
 //! A question to a relay that waits for its answer, and what is random about it.
 
-use super::{Cause, Discard};
+use super::{Cause, Config, Discard};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::time::{Duration, Instant};
@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Question {
     pub(super) nonce: u32,
+    /// The nonce of a Request with the P flag elsewhere, where one goes out beside it.
+    pub(super) other_nonce: u32,
     pub(super) cause: Cause,
     /// How often it went out; 0 while it is put off.
     pub(super) sent: u32,
@@ -19,14 +21,13 @@ pub(super) struct Question {
 }
 
 impl Question {
-    pub(super) fn new(due: Instant, cause: Cause, nonce: u32) -> Self {
-        Self { nonce, cause, sent: 0, due, unreachable: false }
+    pub(super) fn new(due: Instant, cause: Cause, nonce: u32, other_nonce: u32) -> Self {
+        Self { nonce, other_nonce, cause, sent: 0, due, unreachable: false }
     }
 
-    /// It goes out now.
-    pub(super) fn ask(self, now: Instant, chance: &mut Chance) -> Self {
-        let sent = self.sent + 1;
-        Self { sent, due: now + chance.pause(sent), unreachable: false, ..self }
+    /// It went out, and goes out again at `due`.
+    pub(super) fn asked(self, due: Instant) -> Self {
+        Self { sent: self.sent.saturating_add(1), due, unreachable: false, ..self }
     }
 
     /// Whether this is the nonce of an answer to it.
@@ -48,31 +49,52 @@ impl Question {
 #[derive(Debug)]
 pub(super) struct Chance {
     rng: StdRng,
+    quick: u32,
+    quick_pause: Duration,
     first_pause: Duration,
+    early_pause: Duration,
     longest_pause: Duration,
 }
 
 impl Chance {
-    pub(super) fn new(seed: u64, first_pause: Duration, longest_pause: Duration) -> Self {
+    pub(super) fn new(seed: u64, config: &Config) -> Self {
         // A pause of nothing would be a flood.
-        let first_pause = first_pause.max(Duration::from_millis(10));
-        Self { rng: StdRng::seed_from_u64(seed), first_pause, longest_pause: longest_pause.max(first_pause) }
+        const SHORTEST: Duration = Duration::from_millis(10);
+        let first_pause = config.first_pause.max(SHORTEST);
+        Self {
+            rng: StdRng::seed_from_u64(seed),
+            quick: config.quick,
+            quick_pause: config.quick_pause.max(SHORTEST),
+            first_pause,
+            early_pause: config.early_pause.max(first_pause),
+            longest_pause: config.longest_pause.max(first_pause),
+        }
+    }
+
+    /// The pause after the `n`th question, where the relay has been away for so long. The quick ones are out of
+    /// step with others' too.
+    pub(super) fn pause(&mut self, n: u32, trouble: Duration) -> Duration {
+        if n <= self.quick {
+            return self.quick_pause.mul_f64(self.rng.random_range(1.0..=1.2));
+        }
+        let longest = self.early_pause.max(trouble / 30).min(self.longest_pause);
+        self.patient_pause(n - self.quick, longest)
     }
 
     /// The pause after the `n`th attempt: random in [1 s, min(2ⁿ⁻¹ s, the longest)] (5.2.3.4.3), so that the
     /// first is exactly 1 s. The logarithm is uniform: short pauses are as likely as long ones, which halves
     /// the wait for a message that was merely lost.
-    pub(super) fn pause(&mut self, n: u32) -> Duration {
+    pub(super) fn patient_pause(&mut self, n: u32, longest: Duration) -> Duration {
         let doubled = self.first_pause.saturating_mul(1 << n.saturating_sub(1).min(16));
-        let ratio = doubled.min(self.longest_pause).div_duration_f64(self.first_pause);
+        let ratio = doubled.min(longest.max(self.first_pause)).div_duration_f64(self.first_pause);
         self.first_pause.mul_f64(ratio.powf(self.rng.random()))
     }
 
-    /// Random, not zero, and not the one in use (5.2.3.4.5, 5.2.3.5.6).
-    pub(super) fn nonce(&mut self, in_use: Option<u32>) -> u32 {
+    /// Random, not zero, and none of those in use (5.2.3.4.5, 5.2.3.5.6).
+    pub(super) fn nonce(&mut self, in_use: &[u32]) -> u32 {
         loop {
             let nonce = self.rng.random();
-            if nonce != 0 && Some(nonce) != in_use {
+            if nonce != 0 && !in_use.contains(&nonce) {
                 return nonce;
             }
         }

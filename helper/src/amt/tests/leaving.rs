@@ -25,7 +25,7 @@ fn stopping_tears_the_tunnel_down() {
 fn stopping_says_so_in_an_update_where_teardown_is_unknown() {
     for source in [Some(SOURCE), None] {
         let relay = relay::Config { teardown: false, ..relay_config(RELAY) };
-        let mut network = Network::new(15, config(source), relay);
+        let mut network = Network::joining(15, source, relay);
         join(&mut network);
         network.run_for(SECOND * 3);
         network.stop();
@@ -42,7 +42,7 @@ fn stopping_says_so_in_an_update_where_teardown_is_unknown() {
 fn a_lost_goodbye_is_made_good_by_the_next() {
     for teardown in [true, false] {
         let relay = relay::Config { teardown, ..relay_config(RELAY) };
-        let mut network = Network::new(16, config(Some(SOURCE)), relay);
+        let mut network = Network::joining(16, Some(SOURCE), relay);
         join(&mut network);
         network.conditions.control_loss = 1.0;
         network.stop();

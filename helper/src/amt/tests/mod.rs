@@ -10,16 +10,17 @@ use super::gateway::{Cause, Config, Discard, Event, Gateway, Report};
 use super::message::{Mac, MembershipQuery, Message};
 use super::relay;
 use crate::datagram;
+use crate::membership::{Record, RecordType, parse_report};
 use network::*;
 use std::collections::BTreeSet;
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddrV4};
 use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn network(seed: u64) -> Network {
-    Network::new(seed, config(Some(SOURCE)), relay_config(RELAY))
+    Network::joining(seed, Some(SOURCE), relay_config(RELAY))
 }
 
 /// One in which data flows.
@@ -52,6 +53,15 @@ fn count(network: &Network, kind: &str) -> usize {
 fn picked<T>(network: &Network, pick: impl Fn(Message<'_>) -> Option<T>) -> Vec<(Instant, T)> {
     let read = |payload: &[u8]| pick(Message::decode(payload).unwrap());
     network.sent.iter().filter_map(|(at, transmit)| Some((*at, read(&transmit.payload)?))).collect()
+}
+
+/// The records of each Update.
+fn updates(network: &Network) -> Vec<Vec<Record<IpAddr>>> {
+    let updates = picked(network, |message| match message {
+        Message::MembershipUpdate { packet, .. } => Some(parse_report(packet, true).unwrap()),
+        _ => None,
+    });
+    updates.into_iter().map(|(_, records)| records).collect()
 }
 
 /// Nonces of the Requests, with their times.

@@ -3,6 +3,7 @@
 
 use crate::amt::gateway::{Config, Discard, Event, Gateway};
 use crate::amt::message::MULTICAST_DATA_HEADER;
+use crate::amt::message::Protocol;
 use crate::amt::relay::{self, Relay};
 use crate::amt::{Transmit, same_endpoint};
 use crate::datagram;
@@ -27,9 +28,13 @@ pub(in crate::amt) fn ip(text: &str) -> IpAddr {
     text.parse().unwrap()
 }
 
-/// The join of one source (`Some`) or any.
-pub(in crate::amt) fn config(source: Option<&str>) -> Config {
-    Config::new(Membership::new(ip(GROUP), source.map(ip)).unwrap())
+/// The join of one source (`Some`) or any, of the group of all tests.
+pub(in crate::amt) fn membership(source: Option<&str>) -> Membership {
+    Membership::new(ip(GROUP), source.map(ip)).unwrap()
+}
+
+pub(in crate::amt) fn config() -> Config {
+    Config::new(Protocol::Igmp)
 }
 
 pub(in crate::amt) fn relay_config(address: &str) -> relay::Config {
@@ -91,6 +96,7 @@ pub(in crate::amt) struct Network {
 }
 
 impl Network {
+    /// One with a gateway that wants nothing yet.
     pub(in crate::amt) fn new(seed: u64, config: Config, relay: relay::Config) -> Self {
         let start = Instant::now();
         let mut network = Self {
@@ -114,6 +120,13 @@ impl Network {
             rng: StdRng::seed_from_u64(seed ^ 0x5EED),
         };
         network.start_relay(RELAY, relay);
+        network
+    }
+
+    /// One with a gateway that joins one source (`Some`) or any.
+    pub(in crate::amt) fn joining(seed: u64, source: Option<&str>, relay: relay::Config) -> Self {
+        let mut network = Self::new(seed, config(), relay);
+        network.gateway.join(network.start, membership(source));
         network
     }
 

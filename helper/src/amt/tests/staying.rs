@@ -7,7 +7,7 @@ fn refreshes_come_well_before_the_relay_wants_them() {
     // Its interval in seconds, and ours in milliseconds: four fifths, at least a second, at most 30.
     for (interval, every) in [(1, 1000), (10, 8000), (20, 16_000), (125, 30_000), (3000, 30_000)] {
         let relay = relay::Config { query_interval: SECOND * interval, ..relay_config(RELAY) };
-        let mut network = Network::new(4, config(None), relay);
+        let mut network = Network::joining(4, None, relay);
         network.run_for(SECOND * 100);
         for pair in requests(&network).windows(2) {
             // 20 ms until the Query was there.
@@ -25,7 +25,7 @@ fn an_hour_of_refreshes_loses_nothing() {
         response_interval: SECOND * 20,
         ..relay_config(RELAY)
     };
-    let mut network = Network::new(7, config(Some(SOURCE)), relay);
+    let mut network = Network::joining(7, Some(SOURCE), relay);
     network.data_every = Some(ms(100));
     network.run_for(HOUR);
     assert_eq!(network.missing(), 0);
@@ -108,7 +108,7 @@ fn a_new_address_behind_nat_moves_the_tunnel() {
 fn a_new_relay_takes_over_and_the_old_one_is_told() {
     const THIRD_RELAY: &str = "198.51.100.3:2268";
     // Discovery leads to one relay; then that one falls silent, and discovery leads to another.
-    let mut network = Network::new(19, config(Some(SOURCE)), relay_config(OTHER_RELAY));
+    let mut network = Network::joining(19, Some(SOURCE), relay_config(OTHER_RELAY));
     network.start_relay(OTHER_RELAY, relay_config(OTHER_RELAY));
     join(&mut network);
     network.run_for(SECOND * 5);
@@ -132,7 +132,7 @@ fn a_new_relay_takes_over_and_the_old_one_is_told() {
 
 #[test]
 fn what_an_old_relay_still_sends_is_taken_until_another_has_room() {
-    let mut network = Network::new(25, config(Some(SOURCE)), relay_config(OTHER_RELAY));
+    let mut network = Network::joining(25, Some(SOURCE), relay_config(OTHER_RELAY));
     network.start_relay(OTHER_RELAY, relay_config(OTHER_RELAY));
     join(&mut network);
     // It answers no longer, and discovery leads to one that is full.
@@ -153,7 +153,7 @@ fn what_an_old_relay_still_sends_is_taken_until_another_has_room() {
 #[test]
 fn a_relay_that_fills_up_keeps_whom_it_has() {
     let relay = relay::Config { max_endpoints: 1, ..relay_config(RELAY) };
-    let mut network = Network::new(21, config(Some(SOURCE)), relay);
+    let mut network = Network::joining(21, Some(SOURCE), relay);
     network.run_for(SECOND * 120);
     assert_eq!(network.missing(), 0);
     assert!(!network.events.iter().any(|(_, event)| matches!(event, Event::RelayFull { .. })));
