@@ -7,6 +7,7 @@ pub mod amt;
 pub mod channel;
 pub mod datagram;
 pub mod demo;
+pub mod discovery;
 mod ipv4;
 mod ipv6;
 pub mod membership;
