@@ -1,7 +1,6 @@
 //! From a tunnel into a channel.
 
-use super::Channel;
-use super::frame::Framer;
+use super::{Channel, lock};
 use crate::terminal::say;
 use crate::tunnel::Consumer;
 use amt_shared::stats::ChannelStats;
@@ -14,7 +13,6 @@ const LINE_EVERY: u32 = 5;
 /// Makes frames of what a tunnel brings, and lines of what it tells.
 pub(super) struct Feed {
     channel: Arc<Channel>,
-    framer: Framer,
     label: String,
     last: Option<Status>,
     seconds: u32,
@@ -23,23 +21,24 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) fn new(channel: Arc<Channel>) -> Self {
         let label = channel.plan.borrow().label();
-        Self { channel, framer: Framer::default(), label, last: None, seconds: 0 }
+        Self { channel, label, last: None, seconds: 0 }
     }
 }
 
 impl Consumer for Feed {
     fn datagram(&mut self, ts: &[u8], received_micros: u64) {
-        self.framer.push(ts, received_micros, |frame| self.channel.publish(&frame));
+        let publish = |frame| {
+            self.channel.publish(&frame);
+        };
+        lock(&self.channel.outlet).framer.push(ts, received_micros, publish);
     }
 
     fn lost(&mut self) {
-        self.framer.lost();
+        lock(&self.channel.outlet).framer.lost();
     }
 
     fn flush(&mut self) {
-        if let Some(frame) = self.framer.finish() {
-            self.channel.publish(&frame);
-        }
+        self.channel.flush();
     }
 
     fn status(&mut self, status: Status) {

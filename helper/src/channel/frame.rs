@@ -76,6 +76,11 @@ impl Framer {
         self.ts.extend_from_slice(ts);
     }
 
+    /// Whether nothing was pushed since the last frame.
+    pub(super) fn is_empty(&self) -> bool {
+        self.ts.is_empty()
+    }
+
     /// The frame of what was pushed since the last, if anything was.
     pub(super) fn finish(&mut self) -> Option<Frame> {
         let entry = self.entry.take().unwrap_or(Entry::None);

@@ -8,6 +8,7 @@ mod cache;
 pub(crate) mod feed;
 mod frame;
 mod mailbox;
+mod pace;
 #[cfg(test)]
 pub(crate) mod test_packets;
 
@@ -22,13 +23,14 @@ use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, Phase, Status};
 use cache::Cache;
 use feed::Feed;
-use frame::Frame;
+use frame::{Frame, Framer};
+use pace::Pace;
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
-use tokio::sync::{mpsc, watch};
-use tokio::time::{sleep, timeout};
+use tokio::sync::{Notify, mpsc, watch};
+use tokio::time::{sleep, sleep_until, timeout};
 
 /// Channels at the same time.
 const MAX_CHANNELS: usize = 64;
@@ -57,7 +59,17 @@ struct Channel {
     plan: watch::Sender<Plan>,
     /// Who wants it: viewers, and the command line.
     holders: watch::Sender<usize>,
+    outlet: Mutex<Outlet>,
+    /// Something in the outlet has to wait.
+    waiting: Notify,
     state: Mutex<State>,
+}
+
+/// What has come and is not yet sent to the viewers.
+#[derive(Default)]
+struct Outlet {
+    framer: Framer,
+    pace: Pace,
 }
 
 #[derive(Default)]
@@ -147,6 +159,8 @@ impl Channels {
                 let channel = Arc::new(Channel {
                     plan: watch::Sender::new(plan),
                     holders: watch::Sender::new(0),
+                    outlet: Mutex::default(),
+                    waiting: Notify::new(),
                     state: Mutex::default(),
                 });
                 running.insert(url.channel(), Arc::clone(&channel));
@@ -167,7 +181,10 @@ impl Channels {
         let mut feed = Feed::new(Arc::clone(&channel));
         let plan = channel.plan.subscribe();
         let _listed = Listed { channels: &self, key: &key, channel: &channel };
-        tunnel::run(plan, &self.0.transports, &mut feed, self.unwanted(&key, &channel)).await;
+        tokio::select! {
+            () = tunnel::run(plan, &self.0.transports, &mut feed, self.unwanted(&key, &channel)) => {}
+            () = channel.send_what_waited() => {}
+        }
         drop(alive);
     }
 
@@ -253,14 +270,46 @@ impl Channel {
         state.viewers.push(Arc::clone(viewer));
     }
 
-    /// Hands a frame to all viewers.
-    fn publish(&self, frame: &Frame) {
+    /// Sends what has come, or sees to it that it is sent when its time has come.
+    fn flush(&self) {
+        let mut outlet = lock(&self.outlet);
+        if outlet.framer.is_empty() {
+            return;
+        }
+        match outlet.pace.turn(Instant::now()) {
+            None => self.send(&mut outlet),
+            Some(_) => self.waiting.notify_one(),
+        }
+    }
+
+    fn send(&self, outlet: &mut Outlet) {
+        if let Some(frame) = outlet.framer.finish() {
+            let viewers = self.publish(&frame);
+            outlet.pace.sent(Instant::now(), viewers);
+        }
+    }
+
+    /// For as long as the channel runs.
+    async fn send_what_waited(&self) {
+        loop {
+            self.waiting.notified().await;
+            let turn = lock(&self.outlet).pace.turn(Instant::now());
+            if let Some(turn) = turn {
+                sleep_until(turn.into()).await;
+            }
+            self.send(&mut lock(&self.outlet));
+        }
+    }
+
+    /// Hands a frame to all viewers; how many they are.
+    fn publish(&self, frame: &Frame) -> usize {
         let now = Instant::now();
         let mut state = lock(&self.state);
         let has_random_access = state.cache.has_random_access();
         let lost: u64 = state.viewers.iter().map(|viewer| viewer.deliver(frame, now, has_random_access)).sum();
         state.viewer_dropped += lost;
         state.cache.push(frame);
+        state.viewers.len()
     }
 
     fn tell(&self, status: Status) {
@@ -321,6 +370,8 @@ mod tests {
         let channel = Arc::new(Channel {
             plan: watch::Sender::new(Plan::new(key.clone(), &[])),
             holders: watch::Sender::new(1),
+            outlet: Mutex::default(),
+            waiting: Notify::new(),
             state: Mutex::default(),
         });
         lock(&channels.0.running).insert(key.clone(), Arc::clone(&channel));

@@ -168,7 +168,7 @@ async fn upgrade(server: Server, ws: warp::ws::Ws) -> Result<Response, Rejection
     };
     let ws = ws.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).max_write_buffer_size(MAX_WRITE_BUFFER);
     let upgraded = ws.on_upgrade(move |socket| async move {
-        socket::serve(socket, &server.0.channels, server.0.url.as_ref()).await;
+        socket::serve(socket, server.0.channels.clone(), server.0.url.as_ref()).await;
         drop(place);
     });
     Ok(upgraded.into_response())
