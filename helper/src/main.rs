@@ -17,6 +17,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 use tracing_subscriber::EnvFilter;
@@ -51,7 +52,9 @@ fn serve(options: &Serve) -> anyhow::Result<ExitCode> {
     let transports = Transports::open(options.tunnel.sockets.transport)?;
     give_up_root(&options.tunnel.sockets)?;
     say(transports.sentence());
-    let page = Page { options: &options.listen, listener, url, relays: relays(options.tunnel.relay.as_ref()) };
+    let relays = relays(options.tunnel.relay.as_ref());
+    let cache = options.distribution.cache_seconds;
+    let page = Page { options: &options.listen, listener, url, relays, cache };
     run(|stop| page.serve(transports, stop))
 }
 
@@ -78,7 +81,8 @@ fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
     give_up_root(&options.sockets)?;
     say(transports.sentence());
     say(relay_line);
-    let page = Page { options: &options.listen, listener, url, relays: Vec::new() };
+    let cache = options.distribution.cache_seconds;
+    let page = Page { options: &options.listen, listener, url, relays: Vec::new(), cache };
     run(async |stop| {
         // The relay outlives the tunnels, so that they end properly.
         let ended = watch::Sender::new(false);
@@ -143,12 +147,13 @@ struct Page<'a> {
     listener: TcpListener,
     url: Option<AmtUrl>,
     relays: Vec<RelayAddress>,
+    cache: Duration,
 }
 
 impl Page<'_> {
     async fn serve(self, transports: Transports, stop: Stop) -> anyhow::Result<ExitCode> {
         let local = self.listener.local_addr()?;
-        let channels = Channels::new(transports, self.relays);
+        let channels = Channels::new(transports, self.relays, self.cache);
         let token = self.options.token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
         let here =
             if local.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, local.port())) } else { local };

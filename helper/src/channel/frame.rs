@@ -1,5 +1,7 @@
 //! Frames as all viewers of a channel get them, and where decoding can start among them.
 
+use super::random_access::RandomAccess;
+use super::tables::Tables;
 use amt_shared::ts::{PACKET_LEN, Packet, SYNC_BYTE};
 use amt_shared::wire::FrameHeader;
 use bytes::{Bytes, BytesMut};
@@ -14,7 +16,7 @@ pub(super) enum Entry {
     None,
     /// Some PES packet or section begins in it.
     UnitStart,
-    /// It begins with a random access point of video (see [`Packet::starts_video_random_access`]).
+    /// It begins where decoding can start (see [`random_access`](super::random_access)).
     RandomAccess,
 }
 
@@ -23,6 +25,8 @@ pub(super) enum Entry {
 pub(super) struct Frame {
     pub(super) bytes: Bytes,
     pub(super) entry: Entry,
+    /// The stream's tables as they are after it, where it holds one.
+    pub(super) tables: Option<Bytes>,
 }
 
 impl Frame {
@@ -30,13 +34,17 @@ impl Frame {
         let mut bytes = BytesMut::with_capacity(FrameHeader::LEN + ts.len());
         bytes.extend_from_slice(&header.encode());
         bytes.extend_from_slice(ts);
-        Self { bytes: bytes.freeze(), entry }
+        Self { bytes: bytes.freeze(), entry, tables: None }
     }
 }
 
 /// Joins what arrived together into frames. A random access point always begins one.
 #[derive(Default)]
 pub(super) struct Framer {
+    tables: Tables,
+    /// A table was completed since the last frame.
+    tables_came: bool,
+    random_access: RandomAccess,
     ts: Vec<u8>,
     received_micros: u64,
     gap: bool,
@@ -54,7 +62,7 @@ impl Framer {
     pub(super) fn push(&mut self, ts: &[u8], received_micros: u64, mut each: impl FnMut(Frame)) {
         let mut start = 0;
         for (index, packet) in packets(ts) {
-            if packet.starts_video_random_access() {
+            if self.random_access.begins(&packet, &self.tables, received_micros) {
                 self.append(&ts[start..index], received_micros);
                 self.finish().into_iter().for_each(&mut each);
                 self.entry = Some(Entry::RandomAccess);
@@ -62,6 +70,7 @@ impl Framer {
             } else if packet.payload_unit_start() && self.entry.is_none() {
                 self.entry = Some(Entry::UnitStart);
             }
+            self.tables_came |= self.tables.push(&packet);
         }
         self.append(&ts[start..], received_micros);
         if self.ts.len() >= MAX_TS {
@@ -93,8 +102,9 @@ impl Framer {
             received_micros: self.received_micros,
         };
         self.sequence = self.sequence.wrapping_add(1);
-        let frame = Frame::new(header, &self.ts, entry);
+        let mut frame = Frame::new(header, &self.ts, entry);
         self.ts.clear();
+        frame.tables = std::mem::take(&mut self.tables_came).then(|| self.tables.packets());
         Some(frame)
     }
 }

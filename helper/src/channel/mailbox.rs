@@ -131,7 +131,7 @@ mod tests {
     const CHUNK: usize = 1 << 20;
 
     fn frame(entry: Entry, number: u8) -> Frame {
-        Frame { bytes: Bytes::from(vec![number; CHUNK]), entry }
+        Frame { bytes: Bytes::from(vec![number; CHUNK]), entry, tables: None }
     }
 
     fn numbers(mailbox: &Mailbox) -> Vec<u8> {

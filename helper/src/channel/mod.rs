@@ -9,6 +9,8 @@ pub(crate) mod feed;
 mod frame;
 mod mailbox;
 mod pace;
+mod random_access;
+mod tables;
 #[cfg(test)]
 pub(crate) mod test_packets;
 
@@ -47,6 +49,8 @@ struct Shared {
     transports: Transports,
     /// The user's relays, which override a URL's.
     relays: Vec<RelayAddress>,
+    /// How much of a channel is kept for new viewers.
+    cache: Duration,
     running: Mutex<HashMap<AmtUrl, Arc<Channel>>>,
     stop: watch::Sender<bool>,
     /// Every tunnel holds one; all are gone when the receiver says so.
@@ -72,13 +76,24 @@ struct Outlet {
     pace: Pace,
 }
 
-#[derive(Default)]
 struct State {
     viewers: Vec<Arc<Mailbox>>,
     cache: Cache,
     status: Option<Status>,
     stats: ChannelStats,
     viewer_dropped: u64,
+}
+
+impl State {
+    fn new(cache: Duration) -> Self {
+        Self {
+            viewers: Vec::new(),
+            cache: Cache::new(cache),
+            status: None,
+            stats: ChannelStats::default(),
+            viewer_dropped: 0,
+        }
+    }
 }
 
 /// What `/api/status` says of a channel.
@@ -101,13 +116,15 @@ pub struct Subscription {
 }
 
 impl Channels {
-    /// No channel yet. `relays` given by the user override those of every URL.
+    /// No channel yet. `relays` given by the user override those of every URL; of each channel so much is kept for
+    /// new viewers as `cache` says.
     #[must_use]
-    pub fn new(transports: Transports, relays: Vec<RelayAddress>) -> Self {
+    pub fn new(transports: Transports, relays: Vec<RelayAddress>, cache: Duration) -> Self {
         let (alive, ended) = mpsc::channel(1);
         Self(Arc::new(Shared {
             transports,
             relays,
+            cache,
             running: Mutex::default(),
             stop: watch::Sender::new(false),
             alive: Mutex::new(Some(alive)),
@@ -161,7 +178,7 @@ impl Channels {
                     holders: watch::Sender::new(0),
                     outlet: Mutex::default(),
                     waiting: Notify::new(),
-                    state: Mutex::default(),
+                    state: Mutex::new(State::new(self.0.cache)),
                 });
                 running.insert(url.channel(), Arc::clone(&channel));
                 tokio::spawn(self.clone().receive(url.channel(), Arc::clone(&channel), alive));
@@ -365,14 +382,14 @@ mod tests {
 
     #[test]
     fn a_channel_whose_tunnel_came_to_grief_says_so_and_can_be_tuned_in_again() {
-        let channels = Channels::new(Transports::open(TransportChoice::Udp).unwrap(), Vec::new());
+        let channels = Channels::new(Transports::open(TransportChoice::Udp).unwrap(), Vec::new(), GRACE);
         let key: AmtUrl = "amt://232.9.9.9".parse().unwrap();
         let channel = Arc::new(Channel {
             plan: watch::Sender::new(Plan::new(key.clone(), &[])),
             holders: watch::Sender::new(1),
             outlet: Mutex::default(),
             waiting: Notify::new(),
-            state: Mutex::default(),
+            state: Mutex::new(State::new(GRACE)),
         });
         lock(&channels.0.running).insert(key.clone(), Arc::clone(&channel));
         let grief = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {

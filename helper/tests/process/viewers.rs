@@ -6,7 +6,7 @@ use crate::common::stream::{Stream, begins_with_random_access};
 use crate::common::{Helper, eventually};
 use amt_shared::wire::{FromHelper, Phase};
 use std::net::Ipv4Addr;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(232, 9, 9, 10);
 
@@ -77,6 +77,45 @@ async fn a_second_page_shares_the_tunnel_and_starts_at_once() {
     // A live frame follows the kept ones without a step.
     relay.send(&stream.datagram());
     assert_eq!(second.frame().await.0.sequence, kept.last().unwrap().0.sequence + 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_seconds_to_keep_a_second_page_is_given_the_tables_alone() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&["--cache-seconds", "0"]);
+    let mut first = Page::open(helper.address()).await;
+    first.tune(&relay.url()).await;
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    for _ in 0..10 {
+        relay.send(&stream.datagram());
+        first.frame().await;
+    }
+    let mut second = Page::open(helper.address()).await;
+    second.tune(&relay.url()).await;
+    let (_, tables) = second.frame().await;
+    assert_eq!((tables.len(), &tables[1..3], &tables[189..191]), (2 * 188, &[0x40, 0x00][..], &[0x41, 0x00][..]));
+    relay.send(&[0x47; 188].repeat(7));
+    assert_eq!(second.frame().await.1, [0x47; 188].repeat(7));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_frame_tells_when_the_kernel_received_it_however_late_the_helper_reads_it() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    page.tune(&relay.url()).await;
+    relay.wait_for_join(GROUP);
+    page.wait_for(Phase::Joined).await;
+    let now = || SystemTime::UNIX_EPOCH.elapsed().unwrap().as_micros() as u64;
+    helper.signal("-STOP");
+    let before = now();
+    relay.send(&Stream::default().datagram());
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let after = now();
+    helper.signal("-CONT");
+    let received = page.frame().await.0.received_micros;
+    assert!((before..after).contains(&received), "{before} ≤ {received} < {after}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
