@@ -152,7 +152,8 @@ mod tests {
     #[test]
     fn without_the_indicator_the_first_bytes_of_a_picture_tell() {
         // By coding: what begins a picture that stands on its own, and what does not.
-        let cases: [(u8, &[&[u8]], &[&[u8]]); 3] = [
+        type Beginnings = &'static [&'static [u8]];
+        let cases: [(u8, Beginnings, Beginnings); 3] = [
             (0x02, &[&[0, 0, 1, 0xB3, 0x2D]], &[&[0, 0, 1, 0x00, 0x00], &[0, 0, 1, 0xB8]]),
             (
                 0x1B,
