@@ -13,6 +13,7 @@ mod ipv6;
 pub mod membership;
 pub mod options;
 pub mod privilege;
+pub mod probe;
 mod reader;
 pub mod reassembly;
 pub mod receive;
