@@ -5,7 +5,7 @@ use amt_helper::channel::Channels;
 use amt_helper::demo::{Relay, RelayOptions, Upstream, demo_url};
 use amt_helper::options::documents::man_page;
 use amt_helper::options::{Command, Demo, Listen, Options, Probe, Receive, RelayList, Serve, Sockets};
-use amt_helper::server::{Admission, Server, listen};
+use amt_helper::server::{Listening, Server, listen};
 use amt_helper::terminal::{finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
 use amt_helper::{privilege, receive};
@@ -15,7 +15,7 @@ use anyhow::bail;
 use clap::CommandFactory;
 use std::future::Future;
 use std::io::{self, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
@@ -48,13 +48,13 @@ fn serve(options: &Serve) -> anyhow::Result<ExitCode> {
         Ok(url) => url,
         Err(error) => Options::command().error(clap::error::ErrorKind::ValueValidation, error).exit(),
     };
-    let listener = listen(&options.listen)?;
+    let listening = listen(&options.listen)?;
     let transports = Transports::open(options.tunnel.sockets.transport)?;
     give_up_root(&options.tunnel.sockets)?;
     say(transports.sentence());
     let relays = relays(options.tunnel.relay.as_ref());
     let cache = options.distribution.cache_seconds;
-    let page = Page { options: &options.listen, listener, url, relays, cache };
+    let page = Page { options: &options.listen, listening, url, relays, cache };
     run(|stop| page.serve(transports, stop))
 }
 
@@ -76,13 +76,13 @@ fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         });
     }
-    let listener = listen(&options.listen)?;
+    let listening = listen(&options.listen)?;
     let transports = Transports::open(options.sockets.transport)?;
     give_up_root(&options.sockets)?;
     say(transports.sentence());
     say(relay_line);
     let cache = options.distribution.cache_seconds;
-    let page = Page { options: &options.listen, listener, url, relays: Vec::new(), cache };
+    let page = Page { options: &options.listen, listening, url, relays: Vec::new(), cache };
     run(async |stop| {
         // The relay outlives the tunnels, so that they end properly.
         let ended = watch::Sender::new(false);
@@ -144,7 +144,7 @@ fn give_up_root(options: &Sockets) -> anyhow::Result<()> {
 /// The page's server and what it serves.
 struct Page<'a> {
     options: &'a Listen,
-    listener: TcpListener,
+    listening: Listening,
     url: Option<AmtUrl>,
     relays: Vec<RelayAddress>,
     cache: Duration,
@@ -152,23 +152,30 @@ struct Page<'a> {
 
 impl Page<'_> {
     async fn serve(self, transports: Transports, stop: Stop) -> anyhow::Result<ExitCode> {
-        let local = self.listener.local_addr()?;
+        let local = self.listening.local_addr()?;
         let channels = Channels::new(transports, self.relays, self.cache);
         let token = self.options.token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
         let here =
             if local.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, local.port())) } else { local };
-        say(format_args!("Open http://{here}/{token} in a browser; Ctrl-C ends the helper."));
+        let scheme = self.listening.scheme();
+        say(format_args!("Open {scheme}://{here}/{token} in a browser; Ctrl-C ends the helper."));
         if !local.ip().is_loopback() {
-            say("Other machines open the same with this one's address (not its name) in place of the host.");
+            say(match scheme {
+                "https" => {
+                    "Other machines open the same with a name or address of the certificate in place of the host."
+                }
+                _ => "Other machines open the same with this one's address (not its name) in place of the host.",
+            });
         }
         // Tuned in from the start, whether or not a page is there.
         let held = self.url.as_ref().map(|url| channels.hold(url));
         if let Some(Err(status)) = &held {
             say(&status.sentence);
         }
-        let server = Server::new(channels.clone(), Admission::new(self.options, local), self.url);
+        let admission = self.listening.admission(self.options)?;
+        let server = Server::new(channels.clone(), admission, self.url);
         tokio::select! {
-            served = server.run(self.listener) => served?,
+            served = server.run(self.listening) => served?,
             () = stop.stopped() => {}
         }
         say("Stopping: leaving what is tuned in.");

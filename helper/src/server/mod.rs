@@ -1,23 +1,26 @@
-//! What the helper serves over HTTP: the page, the WebSocket and the status; to whom, see `origin`.
+//! What the helper serves over HTTP: the page, the WebSocket, the status and the metrics; to whom, see `origin`.
 
+mod connections;
+mod listener;
+mod metrics;
 mod origin;
 mod page;
 mod socket;
+mod tls;
 
+pub use listener::{Listening, listen};
 pub use origin::Admission;
 
 use crate::channel::{ChannelReport, Channels};
-use crate::options::Listen;
 use amt_shared::AmtUrl;
 use amt_shared::wire::{PROTOCOL, WEBSOCKET_PATH};
-use anyhow::bail;
+use connections::{Counts, Limits};
+use metrics::Format;
 use origin::Refused;
 use serde::Serialize;
 use std::convert::Infallible;
-use std::io::ErrorKind;
-use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Instant;
 use warp::filters::path::FullPath;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -42,9 +45,10 @@ struct Shared {
     url: Option<AmtUrl>,
     began: Instant,
     pages: AtomicUsize,
+    connections: Arc<Counts>,
 }
 
-/// `/api/status`.
+/// `/api/status`, and in other words `/metrics`.
 #[derive(Debug, Serialize)]
 struct Report {
     version: &'static str,
@@ -52,63 +56,39 @@ struct Report {
     uptime_seconds: u64,
     transport: &'static str,
     pages: usize,
+    connections: ConnectionReport,
     channels: Vec<ChannelReport>,
 }
 
-/// Opens the server's socket, so that what is wrong with the address is known before anything else starts.
-///
-/// # Errors
-/// A sentence with what to do.
-pub fn listen(options: &Listen) -> anyhow::Result<TcpListener> {
-    let address = options.listen;
-    if !address.ip().is_loopback() && options.token.is_none() {
-        bail!(
-            "{address} can be reached from other machines: choose a secret with --token SECRET and open the page \
-             with ?token=SECRET, or listen on 127.0.0.1."
-        );
-    }
-    let listener = match TcpListener::bind(address) {
-        Ok(listener) => listener,
-        Err(error) => bail!(match error.kind() {
-            ErrorKind::AddrInUse => format!(
-                "Port {} is in use, perhaps by another amt-helper. End that one, or choose another port with \
-                 --listen {}.",
-                address.port(),
-                SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(8081))
-            ),
-            ErrorKind::PermissionDenied => {
-                format!("Port {} is kept for root. Choose one above 1023 with --listen.", address.port())
-            }
-            ErrorKind::AddrNotAvailable => {
-                format!("This machine has no address {}. Choose another with --listen.", address.ip())
-            }
-            _ => format!("{address} cannot be listened on: {error}. Choose another with --listen."),
-        }),
-    };
-    listener.set_nonblocking(true)?;
-    // Every connection takes it from here: a frame that waits for the page's word on the one before is 40 ms late.
-    socket2::SockRef::from(&listener).set_tcp_nodelay(true)?;
-    Ok(listener)
+/// What came to the server's door, since the start.
+#[derive(Debug, Serialize)]
+struct ConnectionReport {
+    accepted: u64,
+    refused: u64,
+    tls_handshakes_failed: u64,
 }
 
 impl Server {
     /// A server of these channels.
     #[must_use]
     pub fn new(channels: Channels, admission: Admission, url: Option<AmtUrl>) -> Self {
-        Self(Arc::new(Shared { channels, admission, url, began: Instant::now(), pages: AtomicUsize::new(0) }))
+        let (pages, connections) = (AtomicUsize::new(0), Arc::default());
+        Self(Arc::new(Shared { channels, admission, url, began: Instant::now(), pages, connections }))
     }
 
     /// Serves for ever.
     ///
     /// # Errors
     /// Where the listener cannot be used by the runtime.
-    pub async fn run(self, listener: TcpListener) -> std::io::Result<()> {
-        let listener = tokio::net::TcpListener::from_std(listener)?;
-        warp::serve(self.routes()).incoming(listener).run().await;
+    pub async fn run(self, listening: Listening) -> std::io::Result<()> {
+        let Listening { socket, tls } = listening;
+        let listener = tokio::net::TcpListener::from_std(socket)?;
+        let counts = Arc::clone(&self.0.connections);
+        connections::serve(listener, tls, Limits::default(), counts, self.routes()).await;
         Ok(())
     }
 
-    fn routes(self) -> impl Filter<Extract = (impl Reply,), Error = Infallible> + Clone {
+    fn routes(self) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
         let pages = self.clone();
         let socket =
             warp::path("ws").and(warp::path::end()).and(warp::ws()).and_then(move |ws| upgrade(pages.clone(), ws));
@@ -116,13 +96,19 @@ impl Server {
         let reporter = self.clone();
         let status = warp::path!("api" / "status").map(move || warp::reply::json(&reporter.report()).into_response());
 
+        let reporter = self.clone();
+        let metrics = warp::path!("metrics")
+            .and(warp::header::headers_cloned())
+            .map(move |headers: HeaderMap| exposition(reporter.report(), &headers));
+
+        let scheme = self.0.admission.scheme();
         let page = warp::path::full()
             .and(warp::header::headers_cloned())
-            .map(|path: FullPath, headers: HeaderMap| page::reply(path.as_str(), &headers));
+            .map(move |path: FullPath, headers: HeaderMap| page::reply(path.as_str(), &headers, scheme));
 
         // Admission stands before all of them: a request that one refuses must not reach the next.
         let readable = warp::get().or(warp::head()).unify();
-        let routes = socket.or(status).unify().or(page).unify();
+        let routes = socket.or(status).unify().or(metrics).unify().or(page).unify();
         self.admitted().and(readable).and(routes).recover(explain).map(|reply| {
             let mut response = Reply::into_response(reply);
             let headers = response.headers_mut();
@@ -142,8 +128,8 @@ impl Server {
             .and(query)
             .and_then(move |path: FullPath, headers: HeaderMap, query: String| {
                 let admission = &self.0.admission;
-                let secret = path.as_str() == WEBSOCKET_PATH || path.as_str().starts_with("/api/");
-                let token = || if secret { admission.check_token(&query) } else { Ok(()) };
+                let secret = is_secret(path.as_str());
+                let token = || if secret { admission.check_token(&query, &headers) } else { Ok(()) };
                 let checked = admission.check(&headers).and_then(|()| token());
                 std::future::ready(checked.map_err(warp::reject::custom))
             })
@@ -157,9 +143,35 @@ impl Server {
             uptime_seconds: self.0.began.elapsed().as_secs(),
             transport: self.0.channels.transport(),
             pages: self.0.pages.load(Ordering::Relaxed),
+            connections: self.0.connections.report(),
             channels: self.0.channels.report(),
         }
     }
+}
+
+impl Counts {
+    fn report(&self) -> ConnectionReport {
+        let count = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        ConnectionReport {
+            accepted: count(&self.accepted),
+            refused: count(&self.refused),
+            tls_handshakes_failed: count(&self.handshakes_failed),
+        }
+    }
+}
+
+/// Whether a path tells of the user's channels, or changes them.
+fn is_secret(path: &str) -> bool {
+    path == WEBSOCKET_PATH || path == "/metrics" || path.starts_with("/api/")
+}
+
+fn exposition(report: Report, headers: &HeaderMap) -> Response {
+    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
+    let format = Format::negotiate(&accept.collect::<Vec<_>>().join(","));
+    let mut response = metrics::text(report, format).into_response();
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
+    response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));
+    response
 }
 
 async fn upgrade(server: Server, ws: warp::ws::Ws) -> Result<Response, Rejection> {
@@ -200,8 +212,14 @@ async fn explain(rejection: Rejection) -> Result<Response, Infallible> {
         (code, refused.to_string())
     } else if rejection.is_not_found() {
         (StatusCode::NOT_FOUND, "There is nothing here. The page is at /.".to_owned())
+    } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
+        (StatusCode::METHOD_NOT_ALLOWED, "The helper answers GET and HEAD alone. The page is at /.".to_owned())
     } else {
         (StatusCode::BAD_REQUEST, "The helper does not understand this request. The page is at /.".to_owned())
     };
-    Ok(warp::reply::with_status(sentence + "\n", code).into_response())
+    let mut response = warp::reply::with_status(sentence + "\n", code).into_response();
+    if code == StatusCode::METHOD_NOT_ALLOWED {
+        response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+    }
+    Ok(response)
 }

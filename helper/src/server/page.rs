@@ -36,21 +36,22 @@ fn file(path: &str) -> Option<(Cow<'static, [u8]>, String)> {
 }
 
 /// Answers a request for a file.
-pub(super) fn reply(path: &str, headers: &HeaderMap) -> Response {
+pub(super) fn reply(path: &str, headers: &HeaderMap, scheme: &str) -> Response {
+    let policy = |document: &[u8]| policy(document, headers, scheme);
     let name = path.trim_start_matches('/');
     let name = if name.is_empty() { INDEX } else { name };
     let Some((bytes, tag)) = file(name) else {
         return if name == INDEX {
-            respond(StatusCode::OK, INDEX, &policy(WITHOUT.as_bytes(), headers), WITHOUT.as_bytes().into(), None)
+            respond(StatusCode::OK, INDEX, &policy(WITHOUT.as_bytes()), WITHOUT.as_bytes().into(), None)
         } else {
             let sentence = Cow::Borrowed(&b"There is no such file. The page is at /.\n"[..]);
             respond(StatusCode::NOT_FOUND, "missing.txt", "", sentence, None)
         };
     };
     let policy = match name.ends_with(".html") {
-        true => policy(&bytes, headers),
+        true => policy(&bytes),
         // A worker is under the policy that comes with its own script.
-        false => policy(b"", headers),
+        false => policy(b""),
     };
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
         return respond(StatusCode::NOT_MODIFIED, name, &policy, Cow::Borrowed(&[]), Some(&tag));
@@ -105,11 +106,12 @@ fn is_hashed(name: &str) -> bool {
 
 /// What the page may do: its own scripts, wasm, a worker, media from blobs, and the WebSocket of the address it was
 /// opened at. Inline scripts and styles are named by their hashes (CSP level 2, 4.2.5).
-fn policy(document: &[u8], headers: &HeaderMap) -> String {
+fn policy(document: &[u8], headers: &HeaderMap, scheme: &str) -> String {
+    let socket = if scheme == "https" { "wss" } else { "ws" };
     let document = String::from_utf8_lossy(document);
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
     // `Host` has been checked, and is one of few.
-    let socket = host.map(|host| format!(" ws://{host}")).unwrap_or_default();
+    let socket = host.map(|host| format!(" {socket}://{host}")).unwrap_or_default();
     format!(
         "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'{}; style-src 'self'{}; worker-src 'self' blob:; \
          connect-src 'self'{socket}; media-src 'self' blob:; img-src 'self' data:; font-src 'self'; manifest-src \
@@ -153,7 +155,7 @@ mod tests {
     fn the_policy_lets_wasm_run_but_no_foreign_script() {
         let mut headers = HeaderMap::new();
         headers.insert(header::HOST, HeaderValue::from_static("127.0.0.1:8081"));
-        let policy = policy(b"", &headers);
+        let policy = policy(b"", &headers, "http");
         assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval';"));
         assert!(policy.contains("connect-src 'self' ws://127.0.0.1:8081;"));
         assert!(!policy.contains("unsafe-inline"));
@@ -172,6 +174,6 @@ mod tests {
     #[test]
     fn the_page_that_is_not_there_says_how_to_get_it() {
         assert!(WITHOUT.contains("trunk build --release"));
-        assert!(policy(WITHOUT.as_bytes(), &HeaderMap::new()).contains("style-src 'self' 'sha256-"));
+        assert!(policy(WITHOUT.as_bytes(), &HeaderMap::new(), "http").contains("style-src 'self' 'sha256-"));
     }
 }
