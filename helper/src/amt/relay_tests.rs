@@ -236,6 +236,68 @@ fn state_is_bounded() {
     report(&mut relay, now, gateway(3), &many).unwrap();
 }
 
+#[test]
+fn a_new_secret_ends_what_the_old_one_proved_after_two_intervals() {
+    let (mut relay, now) = (relay(relay_config(RELAY)), Instant::now());
+    let (mac, nonce, ..) = ask(&mut relay, now, gateway(1));
+    let update = Message::MembershipUpdate { mac, nonce, packet: &join(None) }.encode();
+    relay.change_secret(now, [1; 16]);
+    // Twice 125 s.
+    let last = now + SECOND * 250 - Duration::from_millis(1);
+    assert_eq!(relay.handle_datagram(last, gateway(1), &update), Ok(()));
+    assert_eq!(relay.handle_datagram(now + SECOND * 250, gateway(1), &update), Err(Discard::WrongMac));
+    // Only the one before is kept.
+    relay.change_secret(now, [2; 16]);
+    assert_eq!(relay.handle_datagram(now, gateway(1), &update), Err(Discard::WrongMac));
+    let (new_mac, ..) = ask(&mut relay, now, gateway(1));
+    assert_ne!(new_mac, mac);
+}
+
+#[test]
+fn one_address_may_not_have_all_the_room() {
+    let config = Config { max_endpoints_of_address: 2, ..relay_config(RELAY) };
+    let (mut relay, now) = (relay(config), Instant::now());
+    for n in 1..=2 {
+        report(&mut relay, now, gateway(n), &join(None)).unwrap();
+    }
+    assert_eq!(report(&mut relay, now, gateway(3), &join(None)), Err(Discard::Full));
+    report(&mut relay, now, gateway(2), &join(Some(SOURCE))).unwrap();
+    report(&mut relay, now, endpoint("203.0.113.6:50003"), &join(None)).unwrap();
+}
+
+#[test]
+fn an_mld_request_is_answered_in_ipv6_and_its_reports_are_read() {
+    let (mut relay, now) = (relay(relay_config(RELAY)), Instant::now());
+    let request = Message::Request { flags: Protocol::Mld.into(), nonce: 7 }.encode();
+    relay.handle_datagram(now, gateway(1), &request).unwrap();
+    let payload = relay.poll_transmit().unwrap().payload;
+    // As seen on the wire.
+    assert_eq!(payload.len(), 106);
+    let Ok(Message::MembershipQuery(query)) = Message::decode(&payload) else { panic!("no Query") };
+    let general = crate::membership::mld::parse_general_query(query.packet).unwrap();
+    assert_eq!(general, GeneralQuery { interval: SECOND * 125, robustness: 2 });
+    let group = "ff3e::1".parse().unwrap();
+    let record = Record { kind: RecordType::ChangeToExclude, group, sources: vec![] };
+    let packet = &crate::membership::mld::report(&[record])[..];
+    let update = Message::MembershipUpdate { mac: query.mac, nonce: 7, packet };
+    relay.handle_datagram(now, gateway(1), &update.encode()).unwrap();
+    assert_eq!(relay.subscribers(ip("2001:db8::1"), group.into()).count(), 1);
+}
+
+#[test]
+fn the_linux_way_is_another_p_flag_and_no_reserved_bits() {
+    let config = Config { linux: true, ..relay_config(RELAY) };
+    let (mut relay, now) = (relay(config), Instant::now());
+    let mut answered = |flags: u8| {
+        let handled = relay.handle_datagram(now, gateway(1), &[3, flags, 0, 0, 0, 0, 0, 7]);
+        handled.map(|()| relay.poll_transmit().unwrap().payload.len())
+    };
+    assert_eq!((answered(0), answered(0x80)), (Ok(66), Ok(106)));
+    for flags in [1, 2, 0x81] {
+        assert_eq!(answered(flags), Err(Discard::ReservedBit));
+    }
+}
+
 mod properties {
     use super::*;
     use proptest::prelude::*;

@@ -116,6 +116,11 @@ impl Gateway {
             self.refused(now, relay);
             return Ok(());
         }
+        let flows = self.some_flow(now);
+        if limit && !flows {
+            // It may be one that forgot us, and heeds nothing we say. If it still knows us this is worth keeping.
+            self.events.push_back(Event::RelayFull { relay });
+        }
         self.events.push_back(Event::Query { relay, interval: general.interval, endpoint });
         self.refusals = 0;
         self.trouble = None;
@@ -125,7 +130,7 @@ impl Gateway {
         // The relay's interval is how often it wants to hear; somewhat earlier leaves room for losses.
         let next = now + (general.interval * 4 / 5).min(self.config.refresh).max(SECOND);
         self.phase = Phase::Connected { since: now, next, cause: Cause::Refresh };
-        if told.is_some() && question.cause != Cause::PathChange && self.some_flow(now) {
+        if told.is_some() && question.cause != Cause::PathChange && flows {
             self.report_state();
         } else {
             // Also where nothing comes: this relay may never have heard of it, or forgotten it.

@@ -39,8 +39,10 @@ pub use event::{Cause, Event, Report};
 
 /// Between Teardowns (5.2.3.7.2), and at least between cycles that news about the path begin.
 const SECOND: Duration = Duration::from_secs(1);
+/// The longest time that anything can be set to: what is added to a clock may not run over.
+const DAY: Duration = Duration::from_secs(86_400);
 
-/// How to speak with a relay, and how patiently.
+/// How to speak with a relay, and how patiently. No time counts for more than a day.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The protocol of all memberships.
@@ -109,7 +111,7 @@ pub struct Gateway {
     trouble: Option<Instant>,
     /// Requests without a Query in searches before this one, since then.
     fruitless: u32,
-    /// The last time the path changed.
+    /// When a change of the path last began a cycle, or is to begin one.
     path_change: Option<Instant>,
     interest: Interest,
     watches: BTreeMap<Membership, Watch>,
@@ -166,7 +168,9 @@ impl Gateway {
     /// [`discover`](Config::discover), is it; the relay's port is the one asked there. Nonces and pauses come
     /// from `seed`, which must be unpredictable outside of tests.
     #[must_use]
-    pub fn new(now: Instant, config: Config, discovery: SocketAddr, seed: u64) -> Self {
+    pub fn new(now: Instant, mut config: Config, discovery: SocketAddr, seed: u64) -> Self {
+        config.refresh = config.refresh.min(DAY);
+        config.silence = config.silence.map(|silence| silence.min(DAY));
         let mut gateway = Self {
             chance: Chance::new(seed, &config),
             interest: Interest::new(config.protocol),
@@ -249,7 +253,12 @@ impl Gateway {
     /// Takes the news that this host has another address or route: a cycle begins now, at most one a second,
     /// as the relay may see us at another endpoint. A question that waits is asked again, at the quick pace.
     pub fn handle_path_change(&mut self, now: Instant) {
-        let at = self.path_change.map_or(now, |last| now.max(last + SECOND));
+        let at = match self.path_change {
+            // Already on its way.
+            Some(last) if last > now => last,
+            Some(last) => now.max(last + SECOND),
+            None => now,
+        };
         match &mut self.phase {
             Phase::Discovering(question) | Phase::Requesting { question, .. } if question.sent > 0 => {
                 question.due = question.due.min(at);

@@ -1,6 +1,6 @@
 //! A question to a relay that waits for its answer, and what is random about it.
 
-use super::{Cause, Config, Discard};
+use super::{Cause, Config, DAY, Discard};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::time::{Duration, Instant};
@@ -59,15 +59,15 @@ pub(super) struct Chance {
 impl Chance {
     pub(super) fn new(seed: u64, config: &Config) -> Self {
         // A pause of nothing would be a flood.
-        const SHORTEST: Duration = Duration::from_millis(10);
-        let first_pause = config.first_pause.max(SHORTEST);
+        let bounded = |pause: Duration| pause.clamp(Duration::from_millis(10), DAY);
+        let first_pause = bounded(config.first_pause);
         Self {
             rng: StdRng::seed_from_u64(seed),
             quick: config.quick,
-            quick_pause: config.quick_pause.max(SHORTEST),
+            quick_pause: bounded(config.quick_pause),
             first_pause,
-            early_pause: config.early_pause.max(first_pause),
-            longest_pause: config.longest_pause.max(first_pause),
+            early_pause: bounded(config.early_pause).max(first_pause),
+            longest_pause: bounded(config.longest_pause).max(first_pause),
         }
     }
 

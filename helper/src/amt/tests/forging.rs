@@ -1,6 +1,10 @@
 //! Messages from others than the relay.
 
 use super::*;
+use crate::membership::{GeneralQuery, igmp};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use std::net::SocketAddr;
 
 #[test]
 fn forged_messages_change_nothing() {
@@ -28,11 +32,10 @@ fn forged_messages_change_nothing() {
         assert_eq!(dropped(&mut network, from, &advertisement(nonce, evil)), Some(Discard::WrongSender));
     }
     assert_eq!(dropped(&mut network, relay, &advertisement(nonce ^ 1, evil)), Some(Discard::WrongNonce));
-    for address in ["0.0.0.0", "224.0.0.1", "2001:db8::1"] {
+    for address in ["0.0.0.0", "224.0.0.1", "255.255.255.255", "127.0.0.1", "2001:db8::1"] {
         assert_eq!(dropped(&mut network, relay, &advertisement(nonce, address)), Some(Discard::RelayAddress));
     }
-    let packet =
-        crate::membership::igmp::general_query(&crate::membership::GeneralQuery { interval: SECOND, robustness: 2 });
+    let packet = igmp::general_query(&GeneralQuery { interval: SECOND, robustness: 2 });
     let query = |nonce, packet| {
         let (limit, mac, gateway) = (false, Mac([6; 6]), None);
         Message::MembershipQuery(MembershipQuery { limit, mac, nonce, packet, gateway })
@@ -85,10 +88,78 @@ fn forged_messages_change_nothing() {
     assert_eq!(count(&network, "discovery"), 1);
 }
 
+/// What anybody can send who does not see the nonces, or sees them too late.
+fn forged(rng: &mut StdRng, network: &Network) -> (SocketAddr, Vec<u8>) {
+    let relay = endpoint(RELAY);
+    let elsewhere = [endpoint("198.51.100.66:2268"), endpoint("198.51.100.1:2269")][rng.random_range(0..2)];
+    let query = GeneralQuery { interval: SECOND * rng.random_range(1..9), robustness: rng.random_range(1..8) };
+    let packet = &igmp::general_query(&query)[..];
+    let nonce = rng.random();
+    let gateway = rng.random::<bool>().then(|| endpoint("203.0.113.66:6"));
+    let limit = rng.random();
+    let query = Message::MembershipQuery(MembershipQuery { limit, mac: Mac(rng.random()), nonce, packet, gateway });
+    let advertisement = Message::RelayAdvertisement { nonce, relay: ip("198.51.100.66") };
+    let over = network.answered.iter().take_while(|(at, ..)| *at + ms(11) < network.now).count();
+    match rng.random_range(0..7) {
+        0 => (elsewhere, data_message(ip(SOURCE), ip(GROUP), 7)),
+        1 => (relay, data_message(ip("192.0.2.66"), ip(GROUP), 7)),
+        2 => (relay, data_message(ip(SOURCE), ip("232.0.2.66"), 7)),
+        // The nonces of the right ones are among 2³² others.
+        3 => (relay, query.encode()),
+        4 => (relay, advertisement.encode()),
+        // Once more what was said before, from where it came or not. What is still under way is no replay.
+        5 if over > 0 => {
+            let (_, from, answer) = &network.answered[rng.random_range(0..over)];
+            (if rng.random() { *from } else { elsewhere }, answer.clone())
+        }
+        _ => (elsewhere, (0..rng.random_range(0..80)).map(|_| rng.random()).collect()),
+    }
+}
+
+/// The same run with ten thousand forged messages and without: the same datagrams at the same times, the same
+/// events, the same data. Among the forgeries lie a handshake, many refreshes and a restart of the relay.
+#[test]
+fn a_flood_of_forged_messages_makes_no_difference() {
+    let run = |flood: bool| {
+        let relay = relay::Config { query_interval: SECOND, ..relay_config(RELAY) };
+        let mut network = Network::joining(26, Some(SOURCE), relay);
+        let mut rng = StdRng::seed_from_u64(26);
+        for n in 0..10_000 {
+            if n == 5000 {
+                network.start_relay(RELAY, relay_config(RELAY));
+            }
+            let (from, payload) = forged(&mut rng, &network);
+            if flood {
+                network.inject(from, endpoint(GATEWAY), payload);
+            }
+            network.run_for(ms(1));
+        }
+        network
+    };
+    let (flooded, quiet) = (run(true), run(false));
+    assert_eq!(quiet.discarded.len(), 0);
+    assert_eq!(flooded.discarded.len(), 10_000);
+    let reasons: BTreeSet<_> = flooded.discarded.iter().collect();
+    assert!(reasons.len() > 6, "{reasons:?}");
+    let times = |network: &Network, at: Instant| at - network.start;
+    let sent = |network: &Network| -> Vec<_> {
+        network.sent.iter().map(|(at, transmit)| (times(network, *at), transmit.clone())).collect()
+    };
+    let told = |network: &Network| -> Vec<_> {
+        network.events.iter().map(|(at, event)| (times(network, *at), *event)).collect()
+    };
+    let received = |network: &Network| -> Vec<_> {
+        network.received.iter().map(|(number, at)| (*number, times(network, *at))).collect()
+    };
+    assert_eq!(sent(&flooded), sent(&quiet));
+    assert_eq!(told(&flooded), told(&quiet));
+    assert_eq!(received(&flooded), received(&quiet));
+    assert!(flooded.received.len() > 700 && flooded.received_of.is_empty());
+}
+
 #[test]
 fn any_datagrams_at_any_time_do_no_harm() {
-    use rand::{Rng, SeedableRng};
-    let mut rng = rand::rngs::StdRng::seed_from_u64(24);
+    let mut rng = StdRng::seed_from_u64(24);
     let mut network = network(24);
     for _ in 0..20_000 {
         let mut bytes: Vec<u8> = (0..rng.random_range(0..80)).map(|_| rng.random()).collect();

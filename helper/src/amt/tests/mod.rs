@@ -1,9 +1,12 @@
 //! Gateway and relay against each other, in simulated time.
 
+mod families;
 mod forging;
+mod hour;
 mod joining;
 mod leaving;
 pub(super) mod network;
+mod sharing;
 mod staying;
 
 use super::gateway::{Cause, Config, Discard, Event, Gateway, Report};

@@ -33,6 +33,15 @@ pub(in crate::amt) fn membership(source: Option<&str>) -> Membership {
     Membership::new(ip(GROUP), source.map(ip)).unwrap()
 }
 
+/// The join of another channel, as `SOURCE@GROUP`, or of any source, as `GROUP`.
+pub(in crate::amt) fn channel(text: &str) -> Membership {
+    let (source, group) = match text.split_once('@') {
+        Some((source, group)) => (Some(ip(source)), group),
+        None => (None, text),
+    };
+    Membership::new(ip(group), source).unwrap()
+}
+
 pub(in crate::amt) fn config() -> Config {
     Config::new(Protocol::Igmp)
 }
@@ -43,6 +52,24 @@ pub(in crate::amt) fn relay_config(address: &str) -> relay::Config {
 
 pub(in crate::amt) fn ms(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
+}
+
+/// A Multicast Data message with a number in it.
+pub(in crate::amt) fn data_message(source: IpAddr, group: IpAddr, number: u32) -> Vec<u8> {
+    let payload = number.to_be_bytes();
+    let packet = match (source, group) {
+        (IpAddr::V4(source), IpAddr::V4(group)) => {
+            datagram::build(SocketAddrV4::new(source, 1234), SocketAddrV4::new(group, 1234), 8, &payload)
+        }
+        (IpAddr::V6(source), IpAddr::V6(group)) => {
+            let mut packet = Vec::new();
+            let builder = etherparse::PacketBuilder::ipv6(source.octets(), group.octets(), 8).udp(1234, 1234);
+            builder.write(&mut packet, &payload).unwrap();
+            packet
+        }
+        families => panic!("{families:?}"),
+    };
+    [&MULTICAST_DATA_HEADER[..], &packet].concat()
 }
 
 /// What the network does to a datagram.
@@ -78,15 +105,21 @@ pub(in crate::amt) struct Network {
     /// A relay that sends data but reads nothing.
     pub(in crate::amt) deaf: Option<SocketAddr>,
     pub(in crate::amt) conditions: Conditions,
-    /// Multicast data reaches the relays so often; `None` never.
+    /// Sources and groups of the data; the first is that of all tests.
+    pub(in crate::amt) channels: Vec<(IpAddr, IpAddr)>,
+    /// Multicast data of each channel reaches the relays so often; `None` never.
     pub(in crate::amt) data_every: Option<Duration>,
     next_data: Instant,
-    /// Packets sent by the source so far.
+    /// Packets sent by each source so far.
     pub(in crate::amt) sent_data: u32,
-    /// Numbers and times of the packets that came out of the gateway.
+    /// Numbers and times of the packets of the first channel that came out of the gateway.
     pub(in crate::amt) received: Vec<(u32, Instant)>,
+    /// Of the other channels.
+    pub(in crate::amt) received_of: BTreeMap<(IpAddr, IpAddr), Vec<(u32, Instant)>>,
     /// What the gateway sent.
     pub(in crate::amt) sent: Vec<(Instant, Transmit)>,
+    /// What the relays answered, and when.
+    pub(in crate::amt) answered: Vec<(Instant, SocketAddr, Vec<u8>)>,
     pub(in crate::amt) events: Vec<(Instant, Event)>,
     pub(in crate::amt) discarded: Vec<Discard>,
     pub(in crate::amt) relay_discarded: Vec<relay::Discard>,
@@ -107,11 +140,14 @@ impl Network {
             relays: BTreeMap::new(),
             deaf: None,
             conditions: Conditions::default(),
+            channels: vec![(ip(SOURCE), ip(GROUP))],
             data_every: Some(ms(10)),
             next_data: start,
             sent_data: 0,
             received: Vec::new(),
+            received_of: BTreeMap::new(),
             sent: Vec::new(),
+            answered: Vec::new(),
             events: Vec::new(),
             discarded: Vec::new(),
             relay_discarded: Vec::new(),
@@ -174,6 +210,22 @@ impl Network {
         self.in_flight.insert((self.now, self.flights), Flight { from, to, payload });
     }
 
+    pub(in crate::amt) fn join(&mut self, membership: Membership) {
+        let now = self.now;
+        self.gateway.join(now, membership);
+    }
+
+    pub(in crate::amt) fn leave(&mut self, membership: Membership) {
+        let now = self.now;
+        self.gateway.leave(now, membership);
+    }
+
+    /// Whom a relay sends the data of a membership to.
+    pub(in crate::amt) fn subscribers_of(&self, address: &str, membership: Membership) -> usize {
+        let source = membership.source().unwrap_or(ip(SOURCE));
+        self.relays[&endpoint(address)].subscribers(source, membership.group()).count()
+    }
+
     pub(in crate::amt) fn stop(&mut self) {
         let now = self.now;
         self.gateway.stop(now);
@@ -220,14 +272,15 @@ impl Network {
     fn send_data(&mut self) {
         let number = self.sent_data;
         self.sent_data += 1;
-        let subscribers = |(from, relay): (&SocketAddr, &Relay)| {
-            let from = *from;
-            relay.subscribers(ip(SOURCE), ip(GROUP)).map(move |to| (from, to)).collect::<Vec<_>>()
-        };
-        for (from, to) in self.relays.iter().flat_map(subscribers).collect::<Vec<_>>() {
-            let [source, group] = [SOURCE, GROUP].map(|host| SocketAddrV4::new(host.parse().unwrap(), 1234));
-            let packet = datagram::build(source, group, 8, &number.to_be_bytes());
-            self.fly(from, to, [&MULTICAST_DATA_HEADER[..], &packet].concat(), 0.0);
+        for (source, group) in self.channels.clone() {
+            let subscribers = |(from, relay): (&SocketAddr, &Relay)| {
+                let from = *from;
+                relay.subscribers(source, group).map(move |to| (from, to)).collect::<Vec<_>>()
+            };
+            let message = data_message(source, group, number);
+            for (from, to) in self.relays.iter().flat_map(subscribers).collect::<Vec<_>>() {
+                self.fly(from, to, message.clone(), 0.0);
+            }
         }
     }
 
@@ -243,8 +296,12 @@ impl Network {
         } else if same_endpoint(*to, self.gateway_at) {
             match self.gateway.handle_datagram(self.now, *from, payload) {
                 Ok(Some(packet)) => {
-                    let payload = datagram::parse(packet).unwrap().payload;
-                    self.received.push((u32::from_be_bytes(payload.try_into().unwrap()), self.now));
+                    let datagram = datagram::parse(packet).unwrap();
+                    let arrival = (u32::from_be_bytes(datagram.payload.try_into().unwrap()), self.now);
+                    match (datagram.source.ip(), datagram.destination.ip()) {
+                        first if first == self.channels[0] => self.received.push(arrival),
+                        other => self.received_of.entry(other).or_default().push(arrival),
+                    }
                 }
                 Ok(None) => {}
                 Err(reason) => self.discarded.push(reason),
@@ -268,6 +325,7 @@ impl Network {
             while relay.poll_event().is_some() {}
         }
         for (from, Transmit { to, payload }) in answers {
+            self.answered.push((self.now, from, payload.clone()));
             self.fly(from, to, payload, self.conditions.control_loss);
         }
     }

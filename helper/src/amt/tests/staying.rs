@@ -170,3 +170,83 @@ fn unreachable_news_start_one_cycle_a_second_at_most() {
     assert!((9..=11).contains(&requests(&network).len()), "{}", requests(&network).len());
     assert_eq!(network.missing(), 0);
 }
+
+#[test]
+fn a_change_of_the_path_moves_the_tunnel_at_once() {
+    for teardown in [true, false] {
+        let relay = relay::Config { teardown, ..relay_config(RELAY) };
+        let mut network = Network::joining(27, Some(SOURCE), relay);
+        join(&mut network);
+        network.run_for(SECOND * 5);
+        let (moved, updates_before) = (network.now, updates(&network).len());
+        network.gateway_at = endpoint("203.0.113.77:50000");
+        network.gateway.handle_path_change(moved);
+        network.run_for(SECOND * 3);
+        let back = network.received.iter().find(|(_, at)| *at > moved + ms(20)).unwrap().1;
+        assert!(back - moved < ms(60), "{:?}", back - moved);
+        // Said as a new membership where the relay cannot tell that we moved, too.
+        assert!(updates(&network)[updates_before..].iter().flatten().all(|it| it.kind == RecordType::AllowNewSources));
+        assert_eq!(updates(&network).len() - updates_before, 2);
+        assert_eq!(count(&network, "teardown"), if teardown { 2 } else { 0 });
+        let new = endpoint("203.0.113.77:50000");
+        assert_eq!(network.subscribers(RELAY).contains(&endpoint(GATEWAY)), !teardown);
+        assert!(network.subscribers(RELAY).contains(&new));
+        let cause = Cause::PathChange;
+        assert!(
+            network.events.iter().any(|(_, event)| *event == Event::Request { to: endpoint(RELAY), attempt: 1, cause })
+        );
+    }
+}
+
+#[test]
+fn changes_of_the_path_start_one_cycle_a_second_at_most() {
+    let mut network = joined(28);
+    let handshakes = requests(&network).len();
+    for _ in 0..1000 {
+        let now = network.now;
+        network.gateway.handle_path_change(now);
+        network.run_for(ms(10));
+    }
+    let cycles = requests(&network).len() - handshakes;
+    assert!((9..=11).contains(&cycles), "{cycles}");
+    assert_eq!(network.missing(), 0);
+    // And none that was put off to the end of time.
+    network.run_for(SECOND * 2);
+    assert!(requests(&network).len() - handshakes <= cycles + 1);
+    let (now, handshakes) = (network.now, requests(&network).len());
+    network.gateway.handle_path_change(now);
+    network.run_for(ms(1));
+    assert_eq!(requests(&network).len(), handshakes + 1);
+}
+
+#[test]
+fn a_question_that_waits_is_asked_again_when_the_path_changes() {
+    let mut network = network(29);
+    network.stop_relay(RELAY);
+    network.run_for(SECOND * 600);
+    network.start_relay(RELAY, relay_config(RELAY));
+    let now = network.now;
+    network.gateway.handle_path_change(now);
+    join(&mut network);
+    assert!(network.received[0].1 - now < ms(100));
+}
+
+#[test]
+fn a_teardown_quotes_the_query_of_the_last_update() {
+    let mut network = joined(30);
+    network.run_for(SECOND * 40);
+    let told = picked(&network, |message| match message {
+        Message::MembershipUpdate { mac, nonce, .. } => Some((mac, nonce)),
+        _ => None,
+    });
+    // One Query more, at another endpoint, after the Update.
+    network.gateway_at = endpoint("203.0.113.77:50000");
+    network.run_for(SECOND * 30);
+    let torn = picked(&network, |message| match message {
+        Message::Teardown { mac, nonce, gateway } => Some((mac, nonce, gateway)),
+        _ => None,
+    });
+    let before = told.iter().rev().find(|(at, _)| *at < torn[0].0).unwrap().1;
+    assert_eq!(torn[0].1, (before.0, before.1, endpoint(GATEWAY)));
+    assert_eq!(torn.len(), 2);
+}
