@@ -1,10 +1,10 @@
 //! `amt-helper receive`: outputs, summary, exit status.
 
-use crate::common::relay::{GROUP, TestRelay};
+use crate::common::relay::{GROUP, GROUP_6, TestRelay};
 use crate::common::stream::Stream;
 use crate::common::{Helper, is_root};
 use std::io::{PipeReader, PipeWriter, Write};
-use std::net::UdpSocket;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -51,6 +51,32 @@ fn a_file_holds_what_was_sent_and_the_summary_counts_it() {
     let summary = helper.lines.wait_for("Received 686 packets in 98 datagrams, 128968 bytes; 14 packets lost");
     assert!(summary.contains("joined in "));
     crate::common::eventually("the tunnel is torn down", || relay.left(GROUP) == 1);
+}
+
+#[test]
+fn ipv4_and_ipv6_come_through_ipv4_and_ipv6() {
+    let outer: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+    let inner: [IpAddr; 2] = [GROUP.into(), GROUP_6.into()];
+    for (address, group) in outer.into_iter().flat_map(|address| inner.map(|group| (address, group))) {
+        // With Teardown and without.
+        let relay = TestRelay::start_at(address, |config| config.teardown = group.is_ipv4());
+        let path = scratch("families.ts");
+        let mut helper = receive(&relay.url_of(group), path.to_str().unwrap(), &[]);
+        relay.wait_for_join(group);
+        let mut stream = Stream::default();
+        let sent: Vec<u8> = (0..20)
+            .flat_map(|_| {
+                let datagram = stream.datagram();
+                relay.send_to(group, 1234, &datagram);
+                datagram
+            })
+            .collect();
+        crate::common::eventually("all is written", || std::fs::read(&path).is_ok_and(|file| file == sent));
+        helper.signal("-INT");
+        assert_eq!(helper.wait().code(), Some(0));
+        std::fs::remove_file(&path).unwrap();
+        crate::common::eventually("the group is left", || relay.left(group) == 1);
+    }
 }
 
 #[test]

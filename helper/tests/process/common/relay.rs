@@ -3,13 +3,15 @@
 use super::eventually;
 use amt_helper::amt::message::MULTICAST_DATA_HEADER;
 use amt_helper::amt::relay::{Config, Event, Relay};
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub(crate) const SOURCE: Ipv4Addr = Ipv4Addr::new(192, 0, 2, 1);
 pub(crate) const GROUP: Ipv4Addr = Ipv4Addr::new(232, 9, 9, 9);
+pub(crate) const SOURCE_6: Ipv6Addr = Ipv6Addr::new(0x2001, 0xDB8, 1, 0, 0, 0, 0, 1);
+pub(crate) const GROUP_6: Ipv6Addr = Ipv6Addr::new(0xFF3E, 0, 0, 0, 0, 0, 0x8000, 9);
 pub(crate) const PORT: u16 = 1234;
 
 /// A relay on loopback.
@@ -29,12 +31,19 @@ struct Shared {
 
 impl TestRelay {
     pub(crate) fn start() -> Self {
-        let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+        Self::start_at(Ipv4Addr::LOCALHOST, |_| ())
+    }
+
+    /// One at this address, with settings of its own.
+    pub(crate) fn start_at(address: impl Into<IpAddr>, set: impl FnOnce(&mut Config)) -> Self {
+        let socket = UdpSocket::bind((address.into(), 0)).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let address = socket.local_addr().unwrap();
+        let mut config = Config::new(address.ip());
+        set(&mut config);
         let shared = Arc::new(Shared {
             socket,
-            relay: Mutex::new(Relay::new(Config::new(address.ip()), [7; 16])),
+            relay: Mutex::new(Relay::new(config, [7; 16])),
             events: Mutex::default(),
             greeting: Mutex::default(),
             over: AtomicBool::new(false),
@@ -49,8 +58,11 @@ impl TestRelay {
         self.url_of(GROUP)
     }
 
-    pub(crate) fn url_of(&self, group: Ipv4Addr) -> String {
-        format!("amt://{SOURCE}@{group}:{PORT}?relay={}", self.address)
+    pub(crate) fn url_of(&self, group: impl Into<IpAddr>) -> String {
+        match group.into() {
+            IpAddr::V4(group) => format!("amt://{SOURCE}@{group}:{PORT}?relay={}", self.address),
+            IpAddr::V6(group) => format!("amt://[{SOURCE_6}]@[{group}]:{PORT}?relay={}", self.address),
+        }
     }
 
     /// Does something when the first gateway asks, before it is answered.
@@ -58,12 +70,14 @@ impl TestRelay {
         *self.shared.greeting.lock().unwrap() = Some(Box::new(greeting));
     }
 
-    pub(crate) fn joined(&self, group: Ipv4Addr) -> usize {
+    pub(crate) fn joined(&self, group: impl Into<IpAddr>) -> usize {
+        let group = group.into();
         let joined = |event: &&Event| matches!(event, Event::Joined { group: of, .. } if *of == group);
         self.shared.events.lock().unwrap().iter().filter(joined).count()
     }
 
-    pub(crate) fn left(&self, group: Ipv4Addr) -> usize {
+    pub(crate) fn left(&self, group: impl Into<IpAddr>) -> usize {
+        let group = group.into();
         let left = |event: &&Event| matches!(event, Event::Left { group: of, .. } if *of == group);
         self.shared.events.lock().unwrap().iter().filter(left).count()
     }
@@ -74,12 +88,14 @@ impl TestRelay {
         self.shared.events.lock().unwrap().iter().filter(added).count()
     }
 
-    pub(crate) fn wait_for_join(&self, group: Ipv4Addr) {
+    pub(crate) fn wait_for_join(&self, group: impl Into<IpAddr>) {
+        let group = group.into();
         eventually("the channel is joined", || self.subscribers(group) > 0);
     }
 
-    pub(crate) fn subscribers(&self, group: Ipv4Addr) -> usize {
-        self.shared.relay.lock().unwrap().subscribers(SOURCE.into(), group.into()).count()
+    pub(crate) fn subscribers(&self, group: impl Into<IpAddr>) -> usize {
+        let group = group.into();
+        self.shared.relay.lock().unwrap().subscribers(source_of(group), group).count()
     }
 
     /// Sends one datagram of the test channel.
@@ -87,10 +103,11 @@ impl TestRelay {
         self.send_to(GROUP, PORT, payload);
     }
 
-    pub(crate) fn send_to(&self, group: Ipv4Addr, port: u16, payload: &[u8]) {
+    pub(crate) fn send_to(&self, group: impl Into<IpAddr>, port: u16, payload: &[u8]) {
+        let group = group.into();
         let message = [&MULTICAST_DATA_HEADER[..], &inner(group, port, payload)].concat();
         let relay = self.shared.relay.lock().unwrap();
-        for endpoint in relay.subscribers(SOURCE.into(), group.into()) {
+        for endpoint in relay.subscribers(source_of(group), group) {
             self.shared.socket.send_to(&message, endpoint).unwrap();
         }
     }
@@ -127,22 +144,19 @@ impl Shared {
     }
 }
 
-/// An IPv4 packet with a UDP datagram; both checksums as a relay may leave them (the inner UDP one zero).
-fn inner(group: Ipv4Addr, port: u16, payload: &[u8]) -> Vec<u8> {
-    let ip = etherparse::Ipv4Header::new(
-        8 + payload.len() as u16,
-        16,
-        etherparse::IpNumber::UDP,
-        SOURCE.octets(),
-        group.octets(),
-    )
-    .unwrap();
+fn source_of(group: IpAddr) -> IpAddr {
+    if group.is_ipv4() { SOURCE.into() } else { SOURCE_6.into() }
+}
+
+/// A packet with a UDP datagram; its checksum as a relay may leave it: zero (RFC 7450, 4.2.2.3).
+fn inner(group: IpAddr, port: u16, payload: &[u8]) -> Vec<u8> {
     let mut packet = Vec::new();
-    ip.write(&mut packet).unwrap();
-    packet.extend(5000u16.to_be_bytes());
-    packet.extend(port.to_be_bytes());
-    packet.extend((8 + payload.len() as u16).to_be_bytes());
-    packet.extend([0, 0]);
-    packet.extend(payload);
+    let builder = match group {
+        IpAddr::V4(group) => etherparse::PacketBuilder::ipv4(SOURCE.octets(), group.octets(), 16),
+        IpAddr::V6(group) => etherparse::PacketBuilder::ipv6(SOURCE_6.octets(), group.octets(), 16),
+    };
+    builder.udp(5000, port).write(&mut packet, payload).unwrap();
+    let checksum = packet.len() - payload.len() - 2;
+    packet[checksum..checksum + 2].fill(0);
     packet
 }
