@@ -90,8 +90,10 @@ impl Server {
 
     fn routes(self) -> impl Filter<Extract = (Response,), Error = Infallible> + Clone {
         let pages = self.clone();
-        let socket =
-            warp::path("ws").and(warp::path::end()).and(warp::ws()).and_then(move |ws| upgrade(pages.clone(), ws));
+        let socket = warp::path(WEBSOCKET_PATH.trim_start_matches('/'))
+            .and(warp::path::end())
+            .and(warp::ws())
+            .map(move |ws| upgrade(&pages, ws));
 
         let reporter = self.clone();
         let status = warp::path!("api" / "status").map(move || warp::reply::json(&reporter.report()).into_response());
@@ -120,7 +122,8 @@ impl Server {
         })
     }
 
-    /// Lets a request pass, or rejects it with the reason. The page itself is no secret; what it talks to is.
+    /// Lets a request pass, or rejects it with the reason. The page's files are no secret; all else is, under
+    /// whatever spelling of its path the routes would take it.
     fn admitted(self) -> impl Filter<Extract = (), Error = Rejection> + Clone {
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
         warp::path::full()
@@ -128,11 +131,15 @@ impl Server {
             .and(query)
             .and_then(move |path: FullPath, headers: HeaderMap, query: String| {
                 let admission = &self.0.admission;
-                let secret = is_secret(path.as_str());
-                let token = || if secret { admission.check_token(&query, &headers) } else { Ok(()) };
+                let is_public = page::has(path.as_str());
+                let token = || if is_public { Ok(()) } else { admission.check_token(&query, &headers) };
                 let checked = admission.check(&headers).and_then(|()| token());
                 std::future::ready(checked.map_err(warp::reject::custom))
             })
+            .untuple_one()
+            // A request line with a host of its own (RFC 9112, 3.2.2) must name the one that was checked.
+            .and(warp::host::optional())
+            .map(drop)
             .untuple_one()
     }
 
@@ -160,11 +167,6 @@ impl Counts {
     }
 }
 
-/// Whether a path tells of the user's channels, or changes them.
-fn is_secret(path: &str) -> bool {
-    path == WEBSOCKET_PATH || path == "/metrics" || path.starts_with("/api/")
-}
-
 fn exposition(report: Report, headers: &HeaderMap) -> Response {
     let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
     let format = Format::negotiate(&accept.collect::<Vec<_>>().join(","));
@@ -174,16 +176,18 @@ fn exposition(report: Report, headers: &HeaderMap) -> Response {
     response
 }
 
-async fn upgrade(server: Server, ws: warp::ws::Ws) -> Result<Response, Rejection> {
-    let Some(place) = Place::take(&server) else {
-        return Err(warp::reject::custom(Refused::Full));
+fn upgrade(server: &Server, ws: warp::ws::Ws) -> Response {
+    let Some(place) = Place::take(server) else {
+        // An answer, as after a rejection the next route would be asked.
+        return refuse(&Refused::Full);
     };
     let ws = ws.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).max_write_buffer_size(MAX_WRITE_BUFFER);
+    let server = server.clone();
     let upgraded = ws.on_upgrade(move |socket| async move {
         socket::serve(socket, server.0.channels.clone(), server.0.url.as_ref()).await;
         drop(place);
     });
-    Ok(upgraded.into_response())
+    upgraded.into_response()
 }
 
 /// One of the pages that may be connected.
@@ -202,15 +206,20 @@ impl Drop for Place {
     }
 }
 
+fn refuse(refused: &Refused) -> Response {
+    let code = match refused {
+        Refused::Full => StatusCode::SERVICE_UNAVAILABLE,
+        _ => StatusCode::FORBIDDEN,
+    };
+    warp::reply::with_status(format!("{refused}\n"), code).into_response()
+}
+
 /// Why a request got nothing, in a sentence.
 async fn explain(rejection: Rejection) -> Result<Response, Infallible> {
-    let (code, sentence) = if let Some(refused) = rejection.find::<Refused>() {
-        let code = match refused {
-            Refused::Full => StatusCode::SERVICE_UNAVAILABLE,
-            _ => StatusCode::FORBIDDEN,
-        };
-        (code, refused.to_string())
-    } else if rejection.is_not_found() {
+    if let Some(refused) = rejection.find::<Refused>() {
+        return Ok(refuse(refused));
+    }
+    let (code, sentence) = if rejection.is_not_found() {
         (StatusCode::NOT_FOUND, "There is nothing here. The page is at /.".to_owned())
     } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
         (StatusCode::METHOD_NOT_ALLOWED, "The helper answers GET and HEAD alone. The page is at /.".to_owned())

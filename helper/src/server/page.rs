@@ -35,11 +35,20 @@ fn file(path: &str) -> Option<(Cow<'static, [u8]>, String)> {
     }
 }
 
+fn name(path: &str) -> &str {
+    let name = path.trim_start_matches('/');
+    if name.is_empty() { INDEX } else { name }
+}
+
+/// Whether the path is a file's; the page has its place also where it was not built.
+pub(super) fn has(path: &str) -> bool {
+    name(path) == INDEX || file(name(path)).is_some()
+}
+
 /// Answers a request for a file.
 pub(super) fn reply(path: &str, headers: &HeaderMap, scheme: &str) -> Response {
     let policy = |document: &[u8]| policy(document, headers, scheme);
-    let name = path.trim_start_matches('/');
-    let name = if name.is_empty() { INDEX } else { name };
+    let name = name(path);
     let Some((bytes, tag)) = file(name) else {
         return if name == INDEX {
             respond(StatusCode::OK, INDEX, &policy(WITHOUT.as_bytes()), WITHOUT.as_bytes().into(), None)

@@ -1,7 +1,9 @@
 //! The helper as a process, over real sockets on loopback, with our own relay at the other end.
 
+mod attacks;
 mod common;
 mod privileges;
 mod receive;
 mod server;
+mod tls;
 mod viewers;

@@ -133,6 +133,42 @@ fn the_channel_of_the_command_line_is_tuned_in_without_a_page_and_reported() {
 }
 
 #[test]
+fn the_metrics_say_what_the_status_says_in_the_form_that_is_asked_for() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[&relay.url()]);
+    let address = helper.address();
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    relay.send(&stream.datagram());
+    let series = "amt_helper_channel_datagrams_total{channel=\"amt://192.0.2.1@232.9.9.9:1234\"} 1";
+    eventually("the metrics show it", || get(address, "/metrics").1.lines().any(|line| line == series));
+    let (head, body) = get(address, "/metrics");
+    assert!(head.contains("content-type: text/plain; version=0.0.4; charset=utf-8"), "{head}");
+    assert!(head.contains("vary: accept") && head.contains("cache-control: no-store"), "{head}");
+    assert!(body.contains("# TYPE amt_helper_channel_datagrams_total counter"), "{body}");
+    let (head, body) =
+        ask(address, "/metrics", &format!("Host: {address}\r\nAccept: application/openmetrics-text\r\n"));
+    assert!(head.contains("content-type: application/openmetrics-text; version=1.0.0; charset=utf-8"), "{head}");
+    assert!(body.ends_with("# EOF\n"), "{body}");
+}
+
+#[test]
+fn a_head_has_the_length_but_no_body() {
+    let helper = Helper::serve(&[]);
+    let address = helper.address();
+    for path in ["/", "/api/status", "/metrics"] {
+        let mut stream = TcpStream::connect(address).unwrap();
+        stream.set_read_timeout(Some(crate::common::PATIENCE)).unwrap();
+        write!(stream, "HEAD {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200") && head.contains("content-length: "), "{path}: {head}");
+        assert_eq!(body, "", "{path}");
+    }
+}
+
+#[test]
 fn a_signal_leaves_the_channel_before_the_helper_ends() {
     for signal in ["-TERM", "-INT"] {
         let relay = TestRelay::start();

@@ -83,8 +83,8 @@ impl Helper {
 
     /// Where it serves.
     pub(crate) fn address(&self) -> SocketAddr {
-        let line = self.lines.wait_for("Open http://");
-        let after = line.split("http://").nth(1).unwrap();
+        let line = self.lines.wait_for("Open http");
+        let after = line.split("://").nth(1).unwrap();
         after.split('/').next().unwrap().parse().unwrap()
     }
 
