@@ -354,6 +354,49 @@ mod properties {
             }
         }
 
+        /// Behind the right MAC: whatever a gateway may say.
+        #[test]
+        fn any_report_is_taken_or_dropped(
+            mut bytes in proptest::collection::vec(any::<u8>(), 0..200), v6: bool, kind in 0_usize..5, repair: bool,
+        ) {
+            // Headers that lead to the records, more often than chance would have them.
+            let header = if v6 {
+                crate::membership::mld::report(&[])
+            } else {
+                igmp::report(&[])
+            };
+            let whole = if repair {
+                let source = if v6 { 48 } else { 24 };
+                bytes.splice(..0, header[source..].iter().copied());
+                bytes[0] = [[0x22, 143], [0x16, 131], [0x17, 132], [0x11, 130], [0x99, 0x99]][kind][usize::from(v6)];
+                let mut whole = [&header[..source], &bytes].concat();
+                let len = (if v6 { whole.len() - 40 } else { whole.len() }) as u16;
+                whole[if v6 { 4..6 } else { 2..4 }].copy_from_slice(&len.to_be_bytes());
+                if v6 {
+                    whole[50..52].fill(0);
+                    let [from, to] = [8, 24].map(|at| <[u8; 16]>::try_from(&whole[at..at + 16]).unwrap().into());
+                    let sum = crate::ipv6::checksum(from, to, crate::ipv6::ICMPV6, &whole[48..]);
+                    whole[50..52].copy_from_slice(&sum.to_be_bytes());
+                } else {
+                    whole[10..12].fill(0);
+                    let sum = crate::ipv4::checksum(&[&whole[..24]]);
+                    whole[10..12].copy_from_slice(&sum.to_be_bytes());
+                    whole[26..28].fill(0);
+                    let sum = crate::ipv4::checksum(&[&whole[24..]]);
+                    whole[26..28].copy_from_slice(&sum.to_be_bytes());
+                }
+                whole
+            } else {
+                bytes
+            };
+            let (mut relay, now) = (relay(Config { max_groups: 4, max_sources: 4, ..relay_config(RELAY) }), Instant::now());
+            let refused = report(&mut relay, now, gateway(1), &whole).is_err();
+            prop_assert!(!refused || relay.groups.is_empty());
+            prop_assert!(relay.groups.len() <= 4 && relay.groups.keys().all(IpAddr::is_multicast));
+            relay.forget(gateway(1));
+            prop_assert!(relay.groups.is_empty() && relay.joined.is_empty());
+        }
+
         #[test]
         fn any_datagram_is_taken_or_dropped(mut datagram: Vec<u8>, kind in 0_u8..9) {
             if let Some(first) = datagram.first_mut() {

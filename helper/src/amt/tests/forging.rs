@@ -1,7 +1,9 @@
 //! Messages from others than the relay.
 
 use super::*;
-use crate::membership::{GeneralQuery, igmp};
+use crate::amt::message::Protocol;
+use crate::membership::{GeneralQuery, general_query, igmp};
+use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::net::SocketAddr;
@@ -172,4 +174,63 @@ fn any_datagrams_at_any_time_do_no_harm() {
     }
     assert_eq!(network.missing(), 0);
     assert_eq!(network.subscribers(RELAY), [endpoint(GATEWAY)]);
+}
+
+proptest! {
+    /// Behind the right nonce, from the right relay: whatever else a relay may have got wrong.
+    #[test]
+    fn any_answer_to_a_question_is_taken_or_dropped(
+        mld: bool, packet: Vec<u8>, cut in 0_usize..64, flip in proptest::option::of((0_usize..76, any::<u8>())),
+        limit: bool, gateway: Option<std::net::IpAddr>, robustness: u8, seconds in 0_u64..40_000, random: bool,
+    ) {
+        let (protocol, wanted) = if mld { (Protocol::Mld, channel("ff3e::1")) } else { (Protocol::Igmp, membership(None)) };
+        let config = Config { discover: false, ..Config::new(protocol) };
+        let start = Instant::now();
+        let mut gateway_machine = Gateway::new(start, config, endpoint(RELAY), 1);
+        gateway_machine.join(start, wanted);
+        let payload = gateway_machine.poll_transmit().unwrap().payload;
+        let Ok(Message::Request { nonce, .. }) = Message::decode(&payload) else { panic!("no Request") };
+        let mut general = general_query(protocol, &GeneralQuery { interval: Duration::from_secs(seconds), robustness });
+        if random {
+            general = packet;
+        } else {
+            general.truncate(general.len() - cut.saturating_sub(32).min(general.len()));
+            if let Some((at, bits)) = flip && at < general.len() {
+                general[at] ^= bits;
+            }
+        }
+        let gateway = gateway.map(|address| SocketAddr::new(address, 9));
+        let query = MembershipQuery { limit, mac: Mac([1; 6]), nonce, packet: &general, gateway };
+        let query = Message::MembershipQuery(query).encode();
+        let taken = gateway_machine.handle_datagram(start, endpoint(RELAY), &query);
+        let right = crate::membership::parse_general_query(protocol, &general).is_ok();
+        prop_assert_eq!(taken.is_ok(), right);
+        prop_assert_eq!(gateway_machine.is_connected(), right && !limit);
+        // It goes on, whatever it was told: in an hour and more there is always a next thing to do.
+        for _ in 0..50 {
+            let at = gateway_machine.poll_timeout().unwrap();
+            prop_assert!(at > start);
+            gateway_machine.handle_timeout(at);
+        }
+    }
+
+    #[test]
+    fn any_bytes_are_taken_or_dropped(bytes: Vec<u8>, kind in 0_u8..9) {
+        let mut network = Network::joining(1, None, relay_config(RELAY));
+        let mut bytes = bytes;
+        if let Some(first) = bytes.first_mut() {
+            *first = kind;
+        }
+        let take = |network: &mut Network| {
+            if let Ok(Some(packet)) = network.gateway.handle_datagram(network.now, endpoint(RELAY), &bytes) {
+                assert_eq!(packet, &bytes[2..]);
+            }
+        };
+        for _ in 0..3 {
+            take(&mut network);
+            network.run_for(ms(20));
+        }
+        take(&mut network);
+        prop_assert!(network.gateway.is_connected());
+    }
 }
