@@ -15,6 +15,8 @@ use tokio::net::UdpSocket;
 /// How often gateways are to report. Shorter than RFC 3376's 125 s, so that one that vanished is forgotten
 /// after a minute.
 const QUERY_INTERVAL: Duration = Duration::from_secs(25);
+/// How long a secret proves things (RFC 7450, 5.3.6).
+const SECRET_LIFETIME: Duration = Duration::from_secs(2 * 3600);
 /// Room for any datagram.
 const RECEIVE_BUFFER: usize = 65_536;
 
@@ -53,6 +55,7 @@ impl Driver {
         self.socket.writable().await.context("The relay's socket failed.")?;
         let mut buffer = vec![0; RECEIVE_BUFFER];
         let mut shutdown = std::pin::pin!(shutdown);
+        let mut secrets = tokio::time::interval_at((Instant::now() + SECRET_LIFETIME).into(), SECRET_LIFETIME);
         loop {
             let expiry = self.relay.poll_timeout();
             tokio::select! {
@@ -61,6 +64,7 @@ impl Driver {
                     ready.context("The relay's socket failed.")?;
                     self.receive(&mut buffer);
                 }
+                _ = secrets.tick() => self.relay.change_secret(Instant::now(), rand::random()),
                 () = sleep_until(expiry) => self.relay.handle_timeout(Instant::now()),
                 message = self.source.next() => {
                     let message = message.context("The capture ended: the interface is gone or down.")?;
