@@ -13,7 +13,7 @@ mod tunnel;
 pub use listen::{DEFAULT_PORT, Listen};
 pub use logs::{General, LogFormat, LogLevel};
 pub use output::Output;
-pub use tunnel::{Discovery, PathChoice, RelayList, Sockets, TransportChoice, Tunnel};
+pub use tunnel::{PathChoice, RelayList, Sockets, TransportChoice, Tunnel};
 
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::UrlError;

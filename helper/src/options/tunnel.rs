@@ -1,5 +1,6 @@
 //! The way to the channel: native multicast or a tunnel, which relay, which sockets.
 
+use crate::discovery::Parts;
 use amt_shared::amt_url::{RelayAddress, UrlError, parse_relays};
 use clap::{Args, ValueEnum};
 use std::net::{IpAddr, SocketAddr};
@@ -22,7 +23,7 @@ pub struct Tunnel {
     /// Where relays are looked for, separated by commas: named (URL, --relay), dns (AMTRELAY records of the source),
     /// dns-sd (the local network), anycast; or all, or none
     #[arg(long, value_name = "PART[,PART…]", default_value = "all")]
-    pub discovery: Discovery,
+    pub discovery: Parts,
     /// Seconds after which a membership is refreshed at the latest, 5 to 3600; a NAT on the way forgets sooner or later
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_refresh)]
     pub refresh: Duration,
@@ -87,40 +88,6 @@ impl FromStr for RelayList {
     }
 }
 
-/// `--discovery`: which places relays are looked for in (RFC 8777, 2.3).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Discovery {
-    /// Those that the URL, `--relay` or `AMT_RELAY` name.
-    pub named: bool,
-    /// AMTRELAY records of the source (RFC 8777, 2.2).
-    pub dns: bool,
-    /// DNS-SD on the local network (RFC 8777, 2.3.1).
-    pub dns_sd: bool,
-    /// The anycast addresses (RFC 7450, 7.1).
-    pub anycast: bool,
-}
-
-impl FromStr for Discovery {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        const NONE: Discovery = Discovery { named: false, dns: false, dns_sd: false, anycast: false };
-        let words: Vec<&str> = text.split(',').map(str::trim).collect();
-        match words.as_slice() {
-            ["all"] => return Ok(Self { named: true, dns: true, dns_sd: true, anycast: true }),
-            ["none"] => return Ok(NONE),
-            _ => {}
-        }
-        words.into_iter().try_fold(NONE, |parts, word| match word {
-            "named" => Ok(Self { named: true, ..parts }),
-            "dns" => Ok(Self { dns: true, ..parts }),
-            "dns-sd" => Ok(Self { dns_sd: true, ..parts }),
-            "anycast" => Ok(Self { anycast: true, ..parts }),
-            _ => Err("write any of named, dns, dns-sd and anycast, separated by commas, or all, or none".to_owned()),
-        })
-    }
-}
-
 fn parse_refresh(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| REFRESH_SECONDS.contains(seconds));
     seconds.map(Duration::from_secs).ok_or_else(|| "write whole seconds from 5 to 3600".to_owned())
@@ -149,18 +116,6 @@ fn parse_dns_server(text: &str) -> Result<SocketAddr, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn discovery_takes_parts_all_or_none() {
-        let all = Discovery { named: true, dns: true, dns_sd: true, anycast: true };
-        assert_eq!("all".parse(), Ok(all));
-        assert_eq!("named,dns,dns-sd,anycast".parse(), Ok(all));
-        assert_eq!(" anycast , named".parse(), Ok(Discovery { dns: false, dns_sd: false, ..all }));
-        assert_eq!("none".parse(), Ok(Discovery { named: false, dns: false, dns_sd: false, anycast: false }));
-        for wrong in ["", "named,", "all,dns", "none,dns", "carrier-pigeon", "DNS"] {
-            assert!(wrong.parse::<Discovery>().is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn a_name_server_is_an_address_that_can_be_asked() {
