@@ -1,7 +1,7 @@
 //! What one look at a channel brought, with names that stay: scripts read it as JSON.
 
 use super::steps::{Candidate, Name, Outcome, Step, Steps, Way};
-use super::stream::{Check, Figures, Kind};
+use super::stream::{Check, Figures, Kind, rounded};
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::Status;
 use serde::Serialize;
@@ -90,7 +90,7 @@ impl Report {
         };
         Self {
             channel,
-            seconds,
+            seconds: rounded(seconds),
             verdict: Verdict { status, exit: status.exit(), sentence },
             remarks: stream.as_ref().map(|stream| remarks(stream, seconds)).unwrap_or_default(),
             way,
@@ -230,7 +230,9 @@ fn remarks(stream: &Figures, seconds: f64) -> Vec<String> {
         for video in program.streams.iter().filter(|stream| stream.kind == Kind::Video) {
             let pid = video.packets.pid;
             if video.packets.packets > 0 && video.packets.scrambled_packets == 0 && video.key_frames == 0 {
-                remarks.push(format!("No key frame of PID {pid} was seen in {seconds:.1} s: joining takes longer."));
+                remarks.push(format!(
+                    "No key frame of PID {pid} came in {seconds:.1} s; a page that joins waits for one."
+                ));
             } else if video.key_frames > 0 && video.random_access_points == 0 {
                 remarks.push(format!(
                     "The key frames of PID {pid} are not marked (random_access_indicator): fast joining works less well."

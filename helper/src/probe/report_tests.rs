@@ -16,7 +16,7 @@ fn steps(count: usize) -> Steps {
     let now = Instant::now();
     let mut steps = Steps::new(now);
     let to = relay();
-    steps.candidate(to, "named");
+    steps.candidate(to, "the URL");
     let events = [
         vec![Event::Discovery { to, attempt: 1, cause: Cause::Start }],
         vec![Event::Advertisement { relay: to }, Event::Request { to, attempt: 1, cause: Cause::Advertised }],
@@ -141,8 +141,8 @@ fn a_person_reads_sections_and_the_verdict_last() {
     for line in [
         "amt://192.0.2.1@232.0.2.1:1234",
         "The way",
-        "  relay 192.0.2.9:2268: named",
-        "  By AMT through 192.0.2.9:2268: named; it delivered first.",
+        "  relay 192.0.2.9:2268, known from the URL",
+        "  By AMT through 192.0.2.9:2268: known from the URL; it delivered first.",
         "  size      1316 bytes (7 × 188)",
         "  RTP       none: plain UDP",
         "  1.3.a  PAT_error_2                        ok",
@@ -154,6 +154,32 @@ fn a_person_reads_sections_and_the_verdict_last() {
 }
 
 #[test]
+fn what_rtp_the_socket_and_fragments_tell_is_shown() {
+    let counters = ChannelStats {
+        rtp: true,
+        rtp_lost: 3,
+        rtp_jitter_micros: 1500,
+        socket_dropped: 1,
+        reassembled: 7,
+        discarded: [("inner UDP checksum is wrong".to_owned(), 2)].into(),
+        ..ChannelStats::default()
+    };
+    let report = Report::new("x".into(), 10.0, &steps(4), counters, clip(|_| true), None);
+    let text = report.to_string();
+    for line in [
+        "  RTP        3 lost, 0 late, 0 reordered, 0 twice, 0 recovered; jitter 1.50 ms",
+        "  socket     1 found no room",
+        "  fragments  7 put together, 0 not",
+        "  refused    2 × inner UDP checksum is wrong",
+    ] {
+        assert!(text.lines().any(|found| found == line), "“{line}” is missing in:\n{text}");
+    }
+    let end = ": 1 datagram found no room in this machine's buffer; lost 3 RTP packets.";
+    assert!(report.verdict.sentence.ends_with(end), "{text}");
+    assert_eq!(report.verdict.exit, 3);
+}
+
+#[test]
 fn the_names_that_scripts_read_stay() {
     let report = serde_json::to_value(report(&steps(4), clip(|_| true))).unwrap();
     for (place, expected) in [
@@ -161,7 +187,7 @@ fn the_names_that_scripts_read_stay() {
         ("/verdict/exit", 0.into()),
         ("/way/path", "amt".into()),
         ("/way/relay", "192.0.2.9:2268".into()),
-        ("/candidates/0/why", "named".into()),
+        ("/candidates/0/why", "the URL".into()),
         ("/steps/0/name", "discovery".into()),
         ("/steps/0/outcome", "done".into()),
         ("/steps/3/name", "first_packet".into()),

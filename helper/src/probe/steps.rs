@@ -3,6 +3,7 @@
 //! In: what happened on the way, with the time. Out: [`Step`]s in the order they began, and the way that was chosen.
 //! Refreshes of a tunnel that stands are left out: they are no step towards the channel. All lists are bounded.
 
+use super::stream::rounded;
 use crate::amt::gateway::{Event, Report};
 use serde::Serialize;
 use std::net::{IpAddr, SocketAddr};
@@ -65,7 +66,7 @@ pub enum Outcome {
 pub struct Candidate {
     /// The relay, or the address to ask for one.
     pub relay: SocketAddr,
-    /// How it was found.
+    /// What it is known from.
     pub why: String,
 }
 
@@ -146,7 +147,7 @@ impl Steps {
         let step = Step {
             name: Name::LookUp,
             at_ms: self.millis(at),
-            took_ms: Some(took.as_secs_f64() * 1e3),
+            took_ms: Some(millis(took)),
             outcome,
             attempts: 1,
             relay: None,
@@ -190,7 +191,8 @@ impl Steps {
             }
             Event::RelayFull { .. } => tunnel.refuse("it takes no more receivers (L flag)"),
             Event::Unreachable { .. } => tunnel.refuse("nothing listens there, as ICMP says"),
-            Event::Report { report: Report::Join, .. } => {
+            // Each is sent twice in case one is lost; more than that says that nothing came.
+            Event::Report { report: Report::Join, repeated: false, .. } => {
                 let (_, times) = tunnel.update.get_or_insert((now, 0));
                 *times += 1;
             }
@@ -203,7 +205,7 @@ impl Steps {
         let changes = self.way.as_ref().map_or(0, |way| way.changes + 1);
         let found = self.candidates.iter().find(|candidate| Some(candidate.relay) == tunnel);
         let why = match found {
-            Some(found) => format!("{}; {why}", found.why),
+            Some(found) => format!("known from {}; {why}", found.why),
             None => why.to_owned(),
         };
         self.way = Some(Way { path, tunnel, relay: None, why, changes });
@@ -293,13 +295,17 @@ impl Steps {
         relay: Option<SocketAddr>,
         detail: String,
     ) -> Step {
-        let took_ms = took.map(|took| took.as_secs_f64() * 1e3);
+        let took_ms = took.map(millis);
         Step { name, at_ms: self.millis(at), took_ms, outcome: Outcome::Done, attempts, relay, detail }
     }
 
     fn millis(&self, at: Instant) -> f64 {
-        at.saturating_duration_since(self.began).as_secs_f64() * 1e3
+        millis(at.saturating_duration_since(self.began))
     }
+}
+
+fn millis(duration: Duration) -> f64 {
+    rounded(duration.as_secs_f64() * 1e3)
 }
 
 impl Exchange {

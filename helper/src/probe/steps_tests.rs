@@ -11,21 +11,22 @@ fn ms(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn join() -> Event {
-    Event::Report { to: relay(), report: Report::Join, membership: None, repeated: false }
+fn join(repeated: bool) -> Event {
+    Event::Report { to: relay(), report: Report::Join, membership: None, repeated }
 }
 
 /// From discovery to the update, as it should go, in 40 ms.
 fn joined(began: Instant) -> Steps {
     let mut steps = Steps::new(began);
-    steps.candidate(relay(), "named by --relay");
+    steps.candidate(relay(), "the options");
     let (start, advertised) = (Cause::Start, Cause::Advertised);
     steps.tunnel(began + ms(5), relay(), &Event::Discovery { to: relay(), attempt: 1, cause: start });
     steps.tunnel(began + ms(15), relay(), &Event::Advertisement { relay: relay() });
     steps.tunnel(began + ms(15), relay(), &Event::Request { to: relay(), attempt: 1, cause: advertised });
     let endpoint = Some("198.51.100.7:40000".parse().unwrap());
     steps.tunnel(began + ms(40), relay(), &Event::Query { relay: relay(), interval: ms(125_000), endpoint });
-    steps.tunnel(began + ms(40), relay(), &join());
+    steps.tunnel(began + ms(40), relay(), &join(false));
+    steps.tunnel(began + ms(41), relay(), &join(true));
     steps
 }
 
@@ -56,9 +57,10 @@ fn each_step_has_its_time_and_its_round_trip() {
         steps.list()[1].detail,
         "192.0.2.9:2268: wants to be told every 125 s; it sees us at 198.51.100.7:40000"
     );
+    assert_eq!(steps.list()[2].attempts, 1);
     let way = steps.chosen().unwrap();
     assert_eq!((way.path, way.relay, way.changes), ("amt", Some(relay()), 0));
-    assert_eq!(way.why, "named by --relay; it delivered first");
+    assert_eq!(way.why, "known from the options; it delivered first");
 }
 
 #[test]

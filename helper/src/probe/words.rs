@@ -34,16 +34,17 @@ impl Report {
     fn steps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "\nThe way")?;
         let mut table = Table::new(&[Side::Left, Side::Right, Side::Right, Side::Left]);
-        if !self.steps.is_empty() {
-            table.row(["step", "at", "took", ""]);
+        if self.steps.is_empty() {
+            return writeln!(f, "  no step was taken");
         }
+        table.row(["step", "at", "took", ""]);
         for step in &self.steps {
             let took = step.took_ms.map(millis).unwrap_or_else(|| NOTHING.to_owned());
             table.row([name(step.name), &format!("{:.3} s", step.at_ms / 1e3), &took, &detail(step)]);
         }
         table.write(f, "  ")?;
         for candidate in &self.candidates {
-            writeln!(f, "  relay {}: {}", candidate.relay, candidate.why)?;
+            writeln!(f, "  relay {}, known from {}", candidate.relay, candidate.why)?;
         }
         let Some(way) = &self.way else { return Ok(()) };
         let through = match (way.tunnel, way.relay) {

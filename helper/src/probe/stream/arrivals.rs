@@ -1,5 +1,6 @@
 //! When datagrams come and how large they are: rate, peaks, gaps. In: arrival times and lengths. Out: figures.
 
+use super::rounded;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -107,9 +108,9 @@ impl Arrivals {
             mean_bps: several.then(|| ((self.bytes - self.first_bytes) as f64 * 8e6 / span as f64) as u64),
             peak_bps: (span >= WINDOW as u64 * 1000).then(|| self.window.peak * 8 * 1000 / WINDOW as u64),
             sizes,
-            mean_gap_ms: several.then(|| mean / 1e3),
-            gap_deviation_ms: several.then(|| variance.sqrt() / 1e3),
-            longest_gap_ms: several.then(|| self.longest.0 as f64 / 1e3),
+            mean_gap_ms: several.then(|| rounded(mean / 1e3)),
+            gap_deviation_ms: several.then(|| rounded(variance.sqrt() / 1e3)),
+            longest_gap_ms: several.then(|| rounded(self.longest.0 as f64 / 1e3)),
             longest_gap_at_ms: several.then_some(self.longest.1 / 1000),
             silent_at_end_ms: end.saturating_sub(self.last) / 1000,
         }

@@ -6,6 +6,7 @@
 //! the packets that share a datagram; against place (PCR_AC, 5.3.2.6) it is the multiplexer's alone, and only where
 //! the rate is constant, as only then a place is a time.
 
+use super::rounded;
 use amt_shared::clock::{Pcr, WRAP};
 use serde::Serialize;
 use std::collections::VecDeque;
@@ -149,18 +150,18 @@ impl Clock {
         let some = self.intervals > 0;
         PcrFigures {
             count: self.count,
-            mean_interval_ms: some.then(|| self.sum as f64 / self.intervals as f64 / 1e3),
-            longest_interval_ms: some.then(|| self.longest as f64 / 1e3),
+            mean_interval_ms: some.then(|| rounded(self.sum as f64 / self.intervals as f64 / 1e3)),
+            longest_interval_ms: some.then(|| rounded(self.longest as f64 / 1e3)),
             intervals_over_40_ms: self.over_recommended,
             announced_steps: self.announced,
             unannounced_steps: self.unannounced,
-            jitter_peak_to_peak_micros: against_arrival.map(|line| line.latest - line.earliest),
-            jitter_rms_micros: against_arrival.map(|line| line.rms),
+            jitter_peak_to_peak_micros: against_arrival.map(|line| rounded(line.latest - line.earliest)),
+            jitter_rms_micros: against_arrival.map(|line| rounded(line.rms)),
             drift_ppm: against_arrival
                 .filter(|line| line.slope_error * 1e6 < DRIFT_ERROR)
-                .map(|line| (line.slope - 1.0) * 1e6),
+                .map(|line| rounded((line.slope - 1.0) * 1e6)),
             constant_bps: constant.map(|line| (8e6 / line.slope).round() as u64),
-            accuracy_nanos: constant.map(|line| line.most() * 1e3),
+            accuracy_nanos: constant.map(|line| rounded(line.most() * 1e3)),
         }
     }
 }

@@ -47,6 +47,11 @@ const TABLE_PIDS: [u16; 6] = [0x00, 0x01, 0x10, 0x11, 0x12, 0x14];
 /// PIDs without a program that are told.
 const MAX_OTHERS: usize = 64;
 
+/// A figure to three places behind the point, as more would say nothing.
+pub(super) fn rounded(figure: f64) -> f64 {
+    (figure * 1e3).round() / 1e3
+}
+
 /// Looks into one stream.
 #[derive(Debug, Default)]
 pub struct Analyser {

@@ -3,6 +3,7 @@
 //! In: the beginnings of PES packets. Out: how far apart they are, steps that do not fit, and how long before its
 //! time a frame comes, which is the time a receiver has left to show it.
 
+use super::rounded;
 use amt_shared::clock::{Pcr, pes_timestamp, wrapped_difference};
 use serde::Serialize;
 
@@ -89,11 +90,11 @@ impl Stamps {
         let mean = self.sum as f64 / self.steps.max(1) as f64 / TICKS_PER_MS;
         PtsFigures {
             count: self.count,
-            mean_interval_ms: (self.steps > 0).then_some(mean),
-            longest_wait_ms: longest_wait.map(|wait| wait as f64 / 1e3),
+            mean_interval_ms: (self.steps > 0).then_some(rounded(mean)),
+            longest_wait_ms: longest_wait.map(|wait| rounded(wait as f64 / 1e3)),
             jumps: self.jumps,
-            least_ahead_ms: self.ahead.map(|(least, _)| least as f64 / TICKS_PER_MS),
-            most_ahead_ms: self.ahead.map(|(_, most)| most as f64 / TICKS_PER_MS),
+            least_ahead_ms: self.ahead.map(|(least, _)| rounded(least as f64 / TICKS_PER_MS)),
+            most_ahead_ms: self.ahead.map(|(_, most)| rounded(most as f64 / TICKS_PER_MS)),
         }
     }
 }

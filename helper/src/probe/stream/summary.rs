@@ -5,7 +5,7 @@ use super::clock::Clock;
 use super::figures::{Figures, PidFigures, ProgramFigures, StreamFigures};
 use super::programs::Program;
 use super::sync::Sync;
-use super::{Kind, Look, MAX_OTHERS, tables};
+use super::{Kind, Look, MAX_OTHERS, rounded, tables};
 use amt_shared::ts::NULL_PID;
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ impl Look {
     pub(super) fn figures(&self, sync: &Sync, now: u64) -> Figures {
         let arrivals = self.arrivals.figures(now);
         let span = arrivals.span_ms * 1000;
-        let pat = |pats: &Repetition| pats.longest(now) as f64 / 1e3;
+        let pat = |pats: &Repetition| rounded(pats.longest(now) as f64 / 1e3);
         Figures {
             is_ts: sync.acquired(),
             packets: self.packets,
@@ -58,7 +58,7 @@ impl Look {
                 random_access_points: followed.map_or(0, |followed| followed.random_access_points),
                 key_frames: followed.and_then(|followed| followed.key_frames).map_or(0, |frames| frames.times()),
                 longest_key_frame_interval_ms: wait(followed.and_then(|followed| followed.key_frames.as_ref()))
-                    .map(|micros| micros as f64 / 1e3),
+                    .map(|micros| rounded(micros as f64 / 1e3)),
             }
         });
         ProgramFigures {
@@ -67,7 +67,7 @@ impl Look {
             provider,
             pmt_pid: program.pmt_pid,
             pmt_came: program.map.is_some(),
-            longest_pmt_interval_ms: program.repetition.longest(now) as f64 / 1e3,
+            longest_pmt_interval_ms: rounded(program.repetition.longest(now) as f64 / 1e3),
             pmt_changes: program.changes,
             pcr_pid,
             pcr: clock.map(Clock::figures),
