@@ -75,10 +75,11 @@ impl Failure {
     #[must_use]
     pub const fn advice(&self) -> &'static str {
         match (&self.what, self.cause) {
+            (Sought::Announced | Sought::Nowhere, _) => "Name a relay, with --relay or in the URL.",
             (_, Cause::NoAnswer | Cause::Unreachable | Cause::NoNameServer) => "Check the connection to the network.",
             (Sought::Source(_) | Sought::Group(_), _) => "Check its spelling, or write its address.",
             (Sought::Relay(_), _) => "Check the spelling of its name and the connection to the network.",
-            _ => "Name a relay, with --relay or in the URL.",
+            (Sought::RelayOf(_) | Sought::RelayNamedBy(..), _) => "Name a relay, with --relay or in the URL.",
         }
     }
 

@@ -295,7 +295,8 @@ impl Discovery {
 
     fn announced_candidate(&self, Announced { relay, priority, weight }: Announced) -> Option<Candidate> {
         let origin = Origin::DnsSd { priority, weight };
-        self.possible(relay.ip()).then_some(Candidate { relay, origin, discover: true })
+        let on_link = matches!(relay, SocketAddr::V6(relay) if relay.scope_id() != 0);
+        (on_link || self.possible(relay.ip())).then_some(Candidate { relay, origin, discover: true })
     }
 
     async fn tell_addresses(
@@ -356,10 +357,13 @@ impl Discovery {
 
 type Servers = Result<NameServers, Cause>;
 
-/// Whether there could be any relay.
+/// Whether a name can stand for it, and a relay be there. A link-local address says nothing without an interface.
 fn possible_by_hand(address: IpAddr) -> bool {
-    let broadcast = matches!(address, IpAddr::V4(address) if address.is_broadcast());
-    !address.is_unspecified() && !address.is_multicast() && !broadcast
+    let of_its_version = match address {
+        IpAddr::V4(address) => !address.is_broadcast(),
+        IpAddr::V6(address) => !address.is_unicast_link_local(),
+    };
+    of_its_version && !address.is_unspecified() && !address.is_multicast()
 }
 
 async fn tell(found: &mpsc::Sender<Found>, candidates: impl IntoIterator<Item = Candidate>) {

@@ -1,7 +1,8 @@
 use super::server::{Reply, Server, address, cname, name, ptr, srv, unknown};
 use super::*;
-use hickory_resolver::proto::op::ResponseCode;
+use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::RecordType;
+use proptest::prelude::*;
 use std::time::Duration;
 
 const DNS: Parts = Parts { dns: true, ..Parts::NONE };
@@ -207,7 +208,38 @@ async fn dns_does_not_send_us_to_this_machine() {
     assert!(!far.possible([127, 0, 0, 1].into()));
     assert!(!far.possible("::1".parse().unwrap()));
     assert!(!far.possible("::ffff:127.0.0.1".parse().unwrap()));
+    assert!(!far.possible("fe80::1".parse().unwrap()), "on which link?");
     assert!(far.possible([192, 0, 2, 1].into()));
+}
+
+proptest! {
+    #[test]
+    fn answers_with_anything_wrong_in_them_do_no_harm(
+        wrong in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let service = "_amt._udp.local.";
+        let mut answer = Message::response(1, OpCode::Query);
+        answer.add_answers([
+            cname(OWNER, "a.example."),
+            unknown("example.", DNAME, b"\x03net\x00"),
+            unknown("a.net.", AMTRELAY, b"\x80\x83\x06relays\x07example\x00"),
+            ptr(service, "R._amt._udp.local."),
+            srv("R._amt._udp.local.", 0, 0, 2268, "r.local."),
+            address("r.local.", "192.0.2.1"),
+            address("r.local.", "2001:db8::1"),
+        ]);
+        let mut bytes = answer.to_vec().unwrap();
+        for (at, byte) in wrong {
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+        }
+        if let Ok(answer) = Message::from_vec(&bytes) {
+            let _ = reverse::read(&name(OWNER), &answer.answers);
+            let mut services = Services::of(&name("local.")).unwrap();
+            services.take(&answer);
+            prop_assert!(services.questions().len() < 32 && services.relays().len() < 32);
+        }
+    }
 }
 
 #[tokio::test]
