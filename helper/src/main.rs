@@ -8,7 +8,7 @@ use amt_helper::options::{Command, Demo, Listen, Options, Probe, Receive, RelayL
 use amt_helper::server::{Listening, Server, listen};
 use amt_helper::terminal::{finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
-use amt_helper::{privilege, receive};
+use amt_helper::{privilege, receive, terminal};
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::RelayAddress;
 use anyhow::bail;
@@ -20,13 +20,10 @@ use std::process::ExitCode;
 use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::EnvFilter;
 
 fn main() -> ExitCode {
     let options = Options::read();
-    let level = options.general.log_level.directives();
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    terminal::start(&options.general);
     let done = match options.command {
         None => serve(&options.serve),
         Some(Command::Demo(demo)) => run_demo(&demo),
@@ -37,8 +34,7 @@ fn main() -> ExitCode {
     };
     finish();
     done.unwrap_or_else(|error| {
-        // A terminal that was closed does not change the exit status.
-        let _ = writeln!(io::stderr(), "amt-helper: {error:#}");
+        terminal::complain(&error);
         ExitCode::FAILURE
     })
 }

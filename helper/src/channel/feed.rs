@@ -1,7 +1,7 @@
 //! From a tunnel into a channel.
 
 use super::{Channel, lock};
-use crate::terminal::say;
+use crate::terminal::{Level, Line, say_line};
 use crate::tunnel::Consumer;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{Phase, Status};
@@ -25,6 +25,18 @@ impl Feed {
     }
 }
 
+impl Feed {
+    fn line(&self, sentence: &str, status: Option<&Status>) -> Line {
+        let level = match status.map(|status| status.phase) {
+            Some(Phase::Failed) => Level::Error,
+            Some(Phase::Silent) => Level::Warn,
+            _ => Level::Info,
+        };
+        let relay = status.and_then(|status| status.relay.as_deref());
+        Line::new(sentence).channel(&self.label).relay(relay).level(level)
+    }
+}
+
 impl Consumer for Feed {
     fn datagram(&mut self, ts: &[u8], received_micros: u64) {
         let publish = |frame| {
@@ -43,7 +55,7 @@ impl Consumer for Feed {
 
     fn status(&mut self, status: Status) {
         if self.last.as_ref().is_none_or(|last| last.sentence != status.sentence) {
-            self.step(&with_advice(&status));
+            say_line(self.line(&with_advice(&status), Some(&status)));
         }
         self.seconds = 0;
         self.last = Some(status.clone());
@@ -51,7 +63,7 @@ impl Consumer for Feed {
     }
 
     fn step(&mut self, sentence: &str) {
-        say(format_args!("[{}] {sentence}", self.label));
+        say_line(self.line(sentence, self.last.as_ref()).level(Level::Info));
     }
 
     fn stats(&mut self, stats: &ChannelStats) {

@@ -2,6 +2,8 @@
 
 mod attacks;
 mod common;
+mod logs;
+mod packaging;
 mod privileges;
 mod receive;
 mod server;

@@ -1,0 +1,151 @@
+//! Lines for people, and the log.
+//!
+//! Lines go to standard output, or to standard error where standard output carries data; the log goes to standard
+//! error. With `--log-format json` both are JSON objects. A thread of its own prints them: a terminal that stands
+//! still (Ctrl-S) or a pager that reads no further must not hold up a tunnel. A terminal that was closed is no reason
+//! to stop receiving, so nothing here fails. Floods are cut down (`limiter`).
+
+mod limiter;
+mod line;
+mod log;
+
+pub use line::{Level, Line};
+
+use crate::options::{General, LogFormat};
+use crate::privilege::give_up_capabilities;
+use limiter::{Limiter, Summary};
+use std::fmt::Display;
+use std::io::{Write, stderr, stdout};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+/// Lines that may wait to be printed.
+const WAITING: usize = 1000;
+/// How long [`finish`] waits.
+const LAST_LINES: Duration = Duration::from_millis(500);
+
+static TO_STDERR: AtomicBool = AtomicBool::new(false);
+static JSON: AtomicBool = AtomicBool::new(false);
+static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
+
+enum Job {
+    Print(Line),
+    Log {
+        text: String,
+        /// A person wants to see all of its kind.
+        asked_for: bool,
+    },
+    /// Says so when all before it is printed.
+    Tell(SyncSender<()>),
+}
+
+/// How lines are printed from now on, and how much is logged. To be called once, before anything is printed.
+pub fn start(options: &General) {
+    JSON.store(options.log_format == LogFormat::Json, Ordering::Relaxed);
+    log::start(options);
+}
+
+/// From now on standard output belongs to data, and people read standard error.
+pub fn keep_stdout_for_data() {
+    TO_STDERR.store(true, Ordering::Relaxed);
+}
+
+/// Prints one line; leaves it out where too many wait.
+pub fn say(line: impl Display) {
+    say_line(Line::new(line));
+}
+
+/// Prints one line with what it is about.
+pub fn say_line(line: Line) {
+    printer().job(Job::Print(line));
+}
+
+/// Says why the program ends, on standard error, at once.
+pub fn complain(error: &anyhow::Error) {
+    let line = Line::new(format_args!("{error:#}")).level(Level::Error);
+    let text = if JSON.load(Ordering::Relaxed) { line.json() } else { format!("amt-helper: {}", line.text()) };
+    // A terminal that was closed does not change the exit status.
+    let _ = writeln!(stderr(), "{text}");
+}
+
+/// Waits until all is printed, but not for a terminal that takes nothing.
+pub fn finish() {
+    let (tell, told) = sync_channel(1);
+    if printer().0.try_send(Job::Tell(tell)).is_ok() {
+        let _ = told.recv_timeout(LAST_LINES);
+    }
+}
+
+struct Printer(SyncSender<Job>);
+
+impl Printer {
+    fn job(&self, job: Job) {
+        if self.0.try_send(job).is_err() {
+            LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn printer() -> &'static Printer {
+    static PRINTER: OnceLock<Printer> = OnceLock::new();
+    PRINTER.get_or_init(|| {
+        let (sender, jobs) = sync_channel(WAITING);
+        std::thread::spawn(move || {
+            // The first line may come before the process gives its rights up, which each thread has by itself.
+            let _ = give_up_capabilities();
+            print(&jobs);
+        });
+        Printer(sender)
+    })
+}
+
+fn print(jobs: &Receiver<Job>) {
+    let mut limiter = Limiter::default();
+    loop {
+        let job = match limiter.poll_timeout() {
+            Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
+            None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+        };
+        let ends = matches!(job, Ok(Job::Tell(_)));
+        limiter.handle_timeout(Instant::now(), ends).iter().for_each(tell);
+        match job {
+            Ok(Job::Print(line)) => {
+                let left_out = LEFT_OUT.swap(0, Ordering::Relaxed);
+                if left_out > 0 {
+                    write(&Line::new(format_args!("({left_out} lines were left out, as nobody took them.)")));
+                }
+                if limiter.admit(Instant::now(), &line.text(), false) {
+                    write(&line);
+                }
+            }
+            Ok(Job::Log { text, asked_for }) => {
+                if limiter.admit(Instant::now(), log::timeless(&text), asked_for) {
+                    let _ = writeln!(stderr().lock(), "{text}");
+                }
+            }
+            Ok(Job::Tell(tell)) => {
+                let _ = tell.try_send(());
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+    }
+}
+
+fn tell(summary: &Summary) {
+    write(&Line::new(match summary {
+        Summary::Again(line, times) => format!("({times} times more within a second: {line})"),
+        Summary::LeftOut(lines) => format!("({lines} other lines within a second were left out.)"),
+    }));
+}
+
+fn write(line: &Line) {
+    let text = if JSON.load(Ordering::Relaxed) { line.json() } else { line.text() };
+    let _ = if TO_STDERR.load(Ordering::Relaxed) {
+        writeln!(stderr().lock(), "{text}")
+    } else {
+        writeln!(stdout().lock(), "{text}")
+    };
+}
