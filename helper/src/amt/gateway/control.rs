@@ -117,16 +117,15 @@ impl Gateway {
             return Ok(());
         }
         let flows = self.some_flow(now);
-        if limit && !flows {
-            // It may be one that forgot us, and heeds nothing we say. If it still knows us this is worth keeping.
-            self.events.push_back(Event::RelayFull { relay });
-        }
         self.events.push_back(Event::Query { relay, interval: general.interval, endpoint });
+        if limit && !same_relay.is_some_and(|old| old.limited) {
+            self.events.push_back(Event::RelayLimited { relay });
+        }
         self.refusals = 0;
         self.trouble = None;
         self.fruitless = 0;
         let query = Credentials { nonce, mac, endpoint };
-        self.tunnel = Some(Tunnel { relay, query, robustness: general.robustness, told });
+        self.tunnel = Some(Tunnel { relay, query, robustness: general.robustness, limited: limit, told });
         // The relay's interval is how often it wants to hear; somewhat earlier leaves room for losses.
         let next = now + (general.interval * 4 / 5).min(self.config.refresh).max(SECOND);
         self.phase = Phase::Connected { since: now, next, cause: Cause::Refresh };

@@ -45,6 +45,12 @@ pub enum Event {
         /// The relay.
         relay: SocketAddr,
     },
+    /// The relay takes nobody new (L flag), but may keep us, who have subscriptions: it has too much to do or is
+    /// about to go (RFC 8777, 3.3.5), and does not heed us if it has forgotten us. Told once as long as it lasts.
+    RelayLimited {
+        /// The relay.
+        relay: SocketAddr,
+    },
     /// A Membership Update or a Teardown was sent.
     Report {
         /// The relay.
@@ -133,6 +139,7 @@ impl fmt::Display for Event {
                 endpoint.map_or(Ok(()), |endpoint| write!(f, "; it sees us at {endpoint}"))
             }
             Self::RelayFull { relay } => write!(f, "The relay {relay} takes no more receivers; looking for another"),
+            Self::RelayLimited { relay } => write!(f, "The relay {relay} takes no more receivers; it may keep us"),
             Self::Report { to, report, membership, repeated } => {
                 let again = if *repeated { ", again in case that was lost" } else { "" };
                 let what = What(*membership);

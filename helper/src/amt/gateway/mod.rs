@@ -141,6 +141,8 @@ struct Tunnel {
     relay: SocketAddr,
     query: Credentials,
     robustness: u8,
+    /// The L flag.
+    limited: bool,
     /// What the last Update carried; `None` where the relay was told of nothing yet.
     told: Option<Credentials>,
 }

@@ -136,9 +136,23 @@ fn without_discovery_the_relay_itself_is_asked() {
     assert_eq!(silent.iter().map(|(_, nonce)| nonce).collect::<BTreeSet<_>>().len(), 1);
     network.start_relay(RELAY, relay::Config { max_endpoints: 0, ..relay_config(RELAY) });
     network.run_for(SECOND * 60);
-    assert!(network.events.iter().any(|(_, event)| matches!(event, Event::RelayFull { .. })));
+    // One that forgot us and takes nobody new.
+    assert!(network.events.iter().any(|(_, event)| matches!(event, Event::RelayLimited { .. })));
     network.start_relay(RELAY, relay_config(RELAY));
     network.received.clear();
     join(&mut network);
     assert_eq!(count(&network, "discovery"), 0);
+}
+
+#[test]
+fn without_discovery_a_full_relay_is_asked_again_with_pauses() {
+    let full = relay::Config { max_endpoints: 0, ..relay_config(RELAY) };
+    let mut network = between(46, (false, false), Config { discover: false, ..config() }, full);
+    network.join(membership(Some(SOURCE)));
+    network.run_for(SECOND * 600);
+    let refusals = network.events.iter().filter(|(_, event)| matches!(event, Event::RelayFull { .. })).count();
+    assert!((20..200).contains(&refusals), "{refusals}");
+    assert_eq!((count(&network, "request"), count(&network, "update")), (refusals, 0));
+    network.start_relay(RELAY, relay_config(RELAY));
+    join(&mut network);
 }

@@ -251,6 +251,9 @@ fn a_full_relay_keeps_a_gateway_with_a_subscription_and_refuses_one_without() {
     assert!(network.gateway.is_connected());
     let is_full = |network: &Network| network.events.iter().any(|(_, event)| matches!(event, Event::RelayFull { .. }));
     assert!(!is_full(&network));
+    // It is told once that the relay would rather have fewer.
+    let limited = |(_, event): &&(Instant, Event)| matches!(event, Event::RelayLimited { .. });
+    assert_eq!(network.events.iter().filter(limited).count(), 1);
     // Its place goes to another; nothing is subscribed any longer.
     network.leave(membership(Some(SOURCE)));
     network.run_for(SECOND * 3);
