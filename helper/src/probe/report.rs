@@ -3,7 +3,7 @@
 use super::steps::{Candidate, Name, Outcome, Step, Steps, Way};
 use super::stream::{Check, Figures, Kind, rounded};
 use amt_shared::stats::ChannelStats;
-use amt_shared::wire::Status;
+use amt_shared::wire::{Phase, Status};
 use serde::Serialize;
 
 /// A pause in the data that is told by itself: tables may not stay away longer.
@@ -108,16 +108,20 @@ fn not_receivable(seconds: f64, steps: &[Step], status: Option<&Status>) -> Stri
     let furthest = |name| steps.iter().filter(move |step| step.name == name);
     let tunnels: Vec<_> = steps.iter().filter_map(|step| step.relay).collect();
     let others = tunnels.iter().filter(|relay| Some(**relay) != tunnels.first().copied()).count();
+    // The reception may know better than that nothing came: another port, a machine without a network.
+    let known = status.filter(|status| status.phase == Phase::Failed).map(sentence);
+    let asked = |step: &Step, what| match &known {
+        Some(known) => format!("the {what} failed, as {known}"),
+        None => format!("the {what} failed at {} (sent {})", step.detail, times(step)),
+    };
     let why = if let Some(step) = furthest(Name::Update).next() {
-        // The reception may know better: another port, for one.
-        let known = status.filter(|status| status.phase == amt_shared::wire::Phase::Failed);
-        known.map(sentence).unwrap_or_else(|| {
+        known.unwrap_or_else(|| {
             format!("{}, but no data came in {seconds:.1} s; check source, group and port, and the sender", step.detail)
         })
     } else if let Some(step) = furthest(Name::Request).next() {
-        format!("the request failed at {} (sent {})", step.detail, times(step))
+        asked(step, "request")
     } else if let Some(step) = furthest(Name::Discovery).next() {
-        format!("the discovery failed at {} (sent {})", step.detail, times(step))
+        asked(step, "discovery")
     } else if let Some(step) = furthest(Name::LookUp).find(|step| step.outcome == Outcome::Failed) {
         format!("the look-up failed for {}", step.detail)
     } else if let Some(status) = status {

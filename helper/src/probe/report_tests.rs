@@ -106,6 +106,9 @@ fn what_the_reception_knows_better_is_taken_from_it() {
     let report = Report::new("x".into(), 3.0, &steps(3), ChannelStats::default(), None, Some(&status));
     let expected = "Not receivable: the group sends to UDP port 5000, and nothing to the port of 232.0.2.1:1234.";
     assert_eq!(report.verdict.sentence, expected);
+    let status = Status { sentence: "The network is unreachable.".to_owned(), ..status };
+    let report = Report::new("x".into(), 3.0, &steps(1), ChannelStats::default(), None, Some(&status));
+    assert_eq!(report.verdict.sentence, "Not receivable: the discovery failed, as the network is unreachable.");
 }
 
 #[test]
