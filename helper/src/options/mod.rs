@@ -84,8 +84,11 @@ pub enum Command {
     /// Play an embedded clip through a relay on this machine, and serve the page tuned to it
     Demo(Demo),
     /// Look at a channel once, step by step, and say what is wrong with it
-    #[command(after_help = "Exit status: 0 when the channel plays, 1 when it does not, 2 when the command line is \
-                            wrong. The last line is the verdict.")]
+    #[command(
+        after_help = "Exit status: 0 when all is well, 1 when nothing came, 2 when the command line is wrong, 3 \
+                      when it came with errors: by the checks of ETSI TR 101 290, by losses, or as no transport \
+                      stream. Ctrl-C ends the look and prints what was seen. The last line is the verdict."
+    )]
     Probe(Probe),
     /// Print what a shell needs to complete this command line, for example into
     /// /usr/share/bash-completion/completions/amt-helper
@@ -164,10 +167,10 @@ pub struct Receive {
 pub struct Probe {
     /// The channel, like amt://SOURCE@GROUP:PORT?relay=RELAY
     pub url: AmtUrl,
-    /// Print one JSON object instead of sentences
+    /// Print one JSON object to standard output instead of the report
     #[arg(long)]
     pub json: bool,
-    /// How long to look at the channel
+    /// Look for so many seconds, from the first packet on; where none comes, wait so long for it
     #[arg(long, value_name = "N", default_value = "10", value_parser = parse_seconds)]
     pub seconds: Duration,
     /// The way to the channel.
