@@ -34,7 +34,7 @@ async fn a_second_page_shares_the_tunnel_and_has_its_picture_soon() {
     on_stage(async |stage| {
         let relay = SocketAddr::from((Ipv4Addr::LOCALHOST, free_udp_port()?));
         let _relay = relay_only(stage, relay, &[]).await?;
-        let helper = Helper::start(stage, &["--transport", "udp"]).await?;
+        let helper = Helper::start(stage, &["--transport", "udp", "--path", "amt"]).await?;
         let page = format!("{}#amt://192.0.2.1@232.0.2.1:1234?relay={relay}", helper.page());
         let first = Browser::start(stage).await?;
         first.open(&page).await?;

@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 #[tokio::test]
 async fn a_malformed_address_is_told_while_it_is_typed_and_never_tuned() {
     on_stage(async |stage| {
-        let helper = Helper::start(stage, &["--transport", "udp"]).await?;
+        let helper = Helper::start(stage, &["--transport", "udp", "--path", "amt"]).await?;
         let browser = Browser::start(stage).await?;
         browser.open(&helper.page()).await?;
         browser.phase("idle").await?;
@@ -34,7 +34,7 @@ async fn the_address_of_a_channel_can_be_shared_as_a_link() {
     on_stage(async |stage| {
         let relay = SocketAddr::from((Ipv4Addr::LOCALHOST, free_udp_port()?));
         let _relay = relay_only(stage, relay, &[]).await?;
-        let helper = Helper::start(stage, &["--transport", "udp"]).await?;
+        let helper = Helper::start(stage, &["--transport", "udp", "--path", "amt"]).await?;
         let browser = Browser::start(stage).await?;
         browser.open(&format!("{}#amt://192.0.2.1@232.0.2.1:1234?relay={relay}", helper.page())).await?;
         browser.record_strip().await?;
@@ -48,7 +48,7 @@ async fn the_address_of_a_channel_can_be_shared_as_a_link() {
 #[tokio::test]
 async fn only_our_own_pages_get_a_socket() {
     on_stage(async |stage| {
-        let helper = Helper::start(stage, &["--transport", "udp"]).await?;
+        let helper = Helper::start(stage, &["--transport", "udp", "--path", "amt"]).await?;
         let upgrade = |origin: String, host: String| {
             let headers = [
                 ("Connection", "Upgrade"),

@@ -33,7 +33,9 @@ async fn multicast_of_another_host_comes_through_our_relay_whole_and_the_tunnel_
 
         let output = stage.dir().join("received.ts");
         let mut command = gateway.program(&helper);
-        command.args(["receive", URL, "--transport", "udp", "--duration", "10", "--output"]).arg(&output);
+        command
+            .args(["receive", URL, "--transport", "udp", "--path", "amt", "--duration", "10", "--output"])
+            .arg(&output);
         let mut receiving = Process::start("gateway", &mut command, stage.dir())?;
         let status = receiving.wait(Duration::from_secs(90))?;
         assert!(status.success(), "data came, so the exit status says so; {status}:\n{}", receiving.log());

@@ -43,7 +43,7 @@ async fn an_address_typed_into_the_page_from_trunk_serve_plays() {
         let origin = format!("http://localhost:{port}");
         let relay = SocketAddr::from((Ipv4Addr::LOCALHOST, free_udp_port()?));
         let _relay = relay_only(stage, relay, &[]).await?;
-        let helper = Helper::start(stage, &["--transport", "udp", "--allow-origin", &origin]).await?;
+        let helper = Helper::start(stage, &["--transport", "udp", "--path", "amt", "--allow-origin", &origin]).await?;
 
         let mut command = Command::new("trunk");
         command

@@ -37,7 +37,7 @@ async fn the_page_plays_on_by_itself_when_the_helper_is_started_again() {
 async fn a_relay_that_never_answers_is_told_and_another_address_plays_then() {
     on_stage(async |stage| {
         let silent = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let mut helper = Helper::start(stage, &["--transport", "udp"]).await?;
+        let mut helper = Helper::start(stage, &["--transport", "udp", "--path", "amt"]).await?;
         let browser = Browser::start(stage).await?;
         browser.open(&helper.page()).await?;
         browser.play(&format!("amt://192.0.2.1@232.0.2.1:1234?relay={}", silent.local_addr()?)).await?;

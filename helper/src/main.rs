@@ -4,13 +4,13 @@
 use amt_helper::channel::Channels;
 use amt_helper::demo::{Relay, RelayOptions, Upstream, demo_url};
 use amt_helper::options::documents::man_page;
-use amt_helper::options::{Command, Demo, Listen, Options, Probe, Receive, RelayList, Serve, Sockets};
+use amt_helper::options::{Command, Demo, Listen, Options, Probe, Receive, Serve, Sockets};
+use amt_helper::reception::Network;
 use amt_helper::server::{Listening, Server, listen};
 use amt_helper::terminal::{finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
 use amt_helper::{privilege, receive, terminal};
 use amt_shared::AmtUrl;
-use amt_shared::amt_url::RelayAddress;
 use anyhow::bail;
 use clap::CommandFactory;
 use std::future::Future;
@@ -48,10 +48,10 @@ fn serve(options: &Serve) -> anyhow::Result<ExitCode> {
     let transports = Transports::open(options.tunnel.sockets.transport)?;
     give_up_root(&options.tunnel.sockets)?;
     say(transports.sentence());
-    let relays = relays(options.tunnel.relay.as_ref());
+    let network = Network::new(&options.tunnel, transports)?;
     let cache = options.distribution.cache_seconds;
-    let page = Page { options: &options.listen, listening, url, relays, cache };
-    run(|stop| page.serve(transports, stop))
+    let page = Page { options: &options.listen, listening, url, cache };
+    run(|stop| page.serve(network, stop))
 }
 
 fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
@@ -77,8 +77,9 @@ fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
     give_up_root(&options.sockets)?;
     say(transports.sentence());
     say(relay_line);
+    let network = Network::of_the_demo(transports);
     let cache = options.distribution.cache_seconds;
-    let page = Page { options: &options.listen, listening, url, relays: Vec::new(), cache };
+    let page = Page { options: &options.listen, listening, url, cache };
     run(async |stop| {
         // The relay outlives the tunnels, so that they end properly.
         let ended = watch::Sender::new(false);
@@ -91,7 +92,7 @@ fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
                 .await
         };
         let served = async {
-            let served = page.serve(transports, stop).await;
+            let served = page.serve(network, stop).await;
             ended.send_replace(true);
             served
         };
@@ -109,9 +110,9 @@ fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
     give_up_root(&options.tunnel.sockets)?;
     let sink = receive::open(&options.output, file)?;
     say(transports.sentence());
-    let relays = relays(options.tunnel.relay.as_ref());
+    let network = Network::new(&options.tunnel, transports)?;
     run(async |stop| {
-        let came = receive::run(options, sink, &transports, &relays, stop.stopped()).await;
+        let came = receive::run(options, sink, &network, stop.stopped()).await;
         Ok(if came { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
 }
@@ -126,10 +127,6 @@ fn print(text: &[u8]) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn relays(list: Option<&RelayList>) -> Vec<RelayAddress> {
-    list.map(|list| list.0.clone()).unwrap_or_default()
-}
-
 fn give_up_root(options: &Sockets) -> anyhow::Result<()> {
     if let Some(sentence) = privilege::give_up(options.user.as_deref())? {
         say(sentence);
@@ -142,14 +139,13 @@ struct Page<'a> {
     options: &'a Listen,
     listening: Listening,
     url: Option<AmtUrl>,
-    relays: Vec<RelayAddress>,
     cache: Duration,
 }
 
 impl Page<'_> {
-    async fn serve(self, transports: Transports, stop: Stop) -> anyhow::Result<ExitCode> {
+    async fn serve(self, network: Network, stop: Stop) -> anyhow::Result<ExitCode> {
         let local = self.listening.local_addr()?;
-        let channels = Channels::new(transports, self.relays, self.cache);
+        let channels = Channels::new(network, self.cache);
         let token = self.options.token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
         let here =
             if local.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, local.port())) } else { local };

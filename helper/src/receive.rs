@@ -6,10 +6,8 @@
 use crate::channel::feed::{rate_line, with_advice};
 use crate::options::{Output, Receive};
 use crate::privilege::create_output;
+use crate::reception::{self, Consumer, Network, Plan};
 use crate::terminal::say;
-use crate::transport::Transports;
-use crate::tunnel::{self, Consumer, Plan};
-use amt_shared::amt_url::RelayAddress;
 use amt_shared::stats::ChannelStats;
 use amt_shared::ts::PACKET_LEN;
 use amt_shared::wire::{Phase, Status};
@@ -30,6 +28,8 @@ use tokio::sync::watch;
 const QUEUE: usize = 16 << 20;
 /// How long the last of them may take to be written.
 const LAST_WRITES: Duration = Duration::from_secs(5);
+/// How long the tunnels may take to leave.
+const GOODBYE: Duration = Duration::from_secs(2);
 /// The most that goes into one datagram: seven transport packets, as everywhere in IPTV.
 const DATAGRAM: usize = 7 * PACKET_LEN;
 const LINE_EVERY: u64 = 5;
@@ -75,17 +75,11 @@ pub fn open(output: &Output, file: Option<File>) -> anyhow::Result<Sink> {
 
 /// Receives until `stop` is done, the duration is over or the output is closed, and says what came. Whether any
 /// data came, and got where it should.
-pub async fn run(
-    options: &Receive,
-    sink: Sink,
-    transports: &Transports,
-    relays: &[RelayAddress],
-    stop: impl Future<Output = ()> + Send,
-) -> bool {
-    let (plan, followed) = watch::channel(Plan::new(options.url.clone(), relays));
+pub async fn run(options: &Receive, sink: Sink, network: &Network, stop: impl Future<Output = ()> + Send) -> bool {
+    let (plan, followed) = watch::channel(Plan::new(options.url.clone(), &network.relays));
     let began = Instant::now();
     let progress = watch::Sender::new(Progress::default());
-    let mut recorder = Recorder {
+    let recorder = Recorder {
         outlet: Outlet::new(sink, progress.clone()),
         progress: progress.clone(),
         began: false,
@@ -102,9 +96,10 @@ pub async fn run(
         }
         progress.send_modify(|progress| progress.took = began.elapsed());
     };
-    tunnel::run(followed, transports, &mut recorder, end).await;
+    let recorder = reception::run(followed, network, recorder, end).await;
     drop(plan);
-    let Recorder { outlet, stats, .. } = recorder;
+    network.tunnels.ended(GOODBYE).await;
+    let Some(Recorder { outlet, stats, .. }) = recorder else { return false };
     let left_out = outlet.finish().await;
     let Progress { failure, took, .. } = progress.borrow().clone();
     summarise(&stats, left_out, took);

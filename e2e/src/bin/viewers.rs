@@ -50,7 +50,7 @@ async fn measure(options: &Options, rate: u32, pages: usize, idle: &mut Option<(
     let relay = format!("127.0.0.1:{}", stage::free_udp_port()?);
     let seconds = options.seconds + 2 * SETTLE.as_secs();
     let mut sender = Tool::start(None, &format!("send --bind {relay} --rate {rate} --seconds {seconds}"))?;
-    let helper = Helper::start(&stage, &["--transport", "udp"]).await?;
+    let helper = Helper::start(&stage, &["--transport", "udp", "--path", "amt"]).await?;
     let url = format!("amt://{SOURCE}@{GROUP}:{PORT}?relay={relay}");
     let mut client = Tool::start(None, &format!("watch --helper {} --url {url} --pages {pages}", helper.address))?;
     client.began()?;

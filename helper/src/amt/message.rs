@@ -32,7 +32,7 @@ const GATEWAY_LEN: usize = 18;
 pub struct Mac(pub [u8; 6]);
 
 /// The group membership protocol inside the tunnel (5.1.3.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Protocol {
     /// IGMPv3 in IPv4: the P flag is 0.
     Igmp,

@@ -1,8 +1,8 @@
 //! From a tunnel into a channel.
 
 use super::{Channel, lock};
+use crate::reception::Consumer;
 use crate::terminal::{Level, Line, say_line};
-use crate::tunnel::Consumer;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{Phase, Status};
 use std::sync::Arc;

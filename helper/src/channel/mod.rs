@@ -17,10 +17,8 @@ pub(crate) mod test_packets;
 pub(crate) use frame::packets;
 pub use mailbox::{Mail, Mailbox};
 
-use crate::transport::Transports;
-use crate::tunnel::{self, Plan};
+use crate::reception::{self, Network, Plan};
 use amt_shared::AmtUrl;
-use amt_shared::amt_url::RelayAddress;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, Phase, Status};
 use cache::Cache;
@@ -46,9 +44,7 @@ const SHUTDOWN: Duration = Duration::from_secs(2);
 pub struct Channels(Arc<Shared>);
 
 struct Shared {
-    transports: Transports,
-    /// The user's relays, which override a URL's.
-    relays: Vec<RelayAddress>,
+    network: Network,
     /// How much of a channel is kept for new viewers.
     cache: Duration,
     running: Mutex<HashMap<AmtUrl, Arc<Channel>>>,
@@ -116,14 +112,12 @@ pub struct Subscription {
 }
 
 impl Channels {
-    /// No channel yet. `relays` given by the user override those of every URL; of each channel so much is kept for
-    /// new viewers as `cache` says.
+    /// No channel yet. Of each channel so much is kept for new viewers as `cache` says.
     #[must_use]
-    pub fn new(transports: Transports, relays: Vec<RelayAddress>, cache: Duration) -> Self {
+    pub fn new(network: Network, cache: Duration) -> Self {
         let (alive, ended) = mpsc::channel(1);
         Self(Arc::new(Shared {
-            transports,
-            relays,
+            network,
             cache,
             running: Mutex::default(),
             stop: watch::Sender::new(false),
@@ -135,7 +129,7 @@ impl Channels {
     /// The transport that tunnels use.
     #[must_use]
     pub fn transport(&self) -> &'static str {
-        self.0.transports.name()
+        self.0.network.tunnels.transports().name()
     }
 
     /// Tunes a page's mailbox, in which no frame of another channel may wait, to a channel.
@@ -155,7 +149,7 @@ impl Channels {
     }
 
     fn subscribe(&self, url: &AmtUrl, viewer: Option<Arc<Mailbox>>) -> Result<Subscription, Status> {
-        let plan = Plan::new(url.clone(), &self.0.relays);
+        let plan = Plan::new(url.clone(), &self.0.network.relays);
         let mut running = lock(&self.0.running);
         let channel = match running.get(&url.channel()) {
             Some(channel) => {
@@ -195,11 +189,11 @@ impl Channels {
 
     /// Runs a channel's tunnel until nobody wants it.
     async fn receive(self, key: AmtUrl, channel: Arc<Channel>, alive: mpsc::Sender<()>) {
-        let mut feed = Feed::new(Arc::clone(&channel));
+        let feed = Feed::new(Arc::clone(&channel));
         let plan = channel.plan.subscribe();
         let _listed = Listed { channels: &self, key: &key, channel: &channel };
         tokio::select! {
-            () = tunnel::run(plan, &self.0.transports, &mut feed, self.unwanted(&key, &channel)) => {}
+            _ = reception::run(plan, &self.0.network, feed, self.unwanted(&key, &channel)) => {}
             () = channel.send_what_waited() => {}
         }
         drop(alive);
@@ -239,8 +233,12 @@ impl Channels {
     pub async fn shut_down(&self) {
         self.0.stop.send_replace(true);
         lock(&self.0.alive).take();
-        let mut ended = self.0.ended.lock().await;
-        let _ = timeout(SHUTDOWN, ended.recv()).await;
+        let ended = timeout(SHUTDOWN, async {
+            self.0.ended.lock().await.recv().await;
+            // Nobody wants the tunnels any more: they leave.
+            self.0.network.tunnels.ended(SHUTDOWN).await;
+        });
+        let _ = ended.await;
     }
 }
 
@@ -379,10 +377,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use super::*;
     use crate::options::TransportChoice;
+    use crate::transport::Transports;
 
     #[test]
     fn a_channel_whose_tunnel_came_to_grief_says_so_and_can_be_tuned_in_again() {
-        let channels = Channels::new(Transports::open(TransportChoice::Udp).unwrap(), Vec::new(), GRACE);
+        let network = Network::of_the_demo(Transports::open(TransportChoice::Udp).unwrap());
+        let channels = Channels::new(network, GRACE);
         let key: AmtUrl = "amt://232.9.9.9".parse().unwrap();
         let channel = Arc::new(Channel {
             plan: watch::Sender::new(Plan::new(key.clone(), &[])),

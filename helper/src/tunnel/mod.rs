@@ -1,359 +1,218 @@
-//! Drives a gateway with a transport and a clock: from an AMT URL to the TS of its channel.
+//! Tunnels: one to each relay and membership protocol (RFC 7450, 4.1), shared by all channels that come
+//! through it.
 //!
-//! In: a [`Plan`], which may be replaced while nothing comes. Out, to a [`Consumer`]: the TS of each datagram as
-//! soon as the receive call that brought it returns, and every step on the way in words. Names are looked up,
-//! relays tried in their order, round and round, and what is joined is left when the tunnel ends.
+//! In: the channels that want something of a relay, each with a [`Line`] of its own. Out, along that line: the
+//! UDP payload of each inner datagram as soon as the receive call that brought it returns, and what happens on
+//! the way. A tunnel ends, properly, when the last channel has let go of it.
 
-mod meter;
-mod plan;
-mod resolve;
-mod words;
+mod task;
 
-pub use plan::Plan;
-
-use crate::amt::gateway::{Config, Event, Gateway};
-use crate::datagram;
-use crate::rtp::Rtp;
-use crate::transport::{Batch, Received, Transport, Transports};
-use amt_shared::stats::ChannelStats;
-use amt_shared::wire::Status;
-use meter::{Meter, Verdict};
-use resolve::Target;
-use std::future::Future;
-use std::io;
+use crate::amt::gateway::{Config, Event};
+use crate::amt::message::Protocol;
+use crate::membership::Membership;
+use crate::transport::Transports;
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
-use tokio::time::{sleep, sleep_until};
-use tracing::debug;
-use words::Narrator;
+use task::Task;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
-/// How long a relay may bring no data before the next one is tried, unless the URL says otherwise.
-const PATIENCE: Duration = Duration::from_secs(6);
-/// The same where ICMP says that it is not there.
-const UNREACHABLE: Duration = Duration::from_secs(2);
-/// How long the only relay may stay without an answer before its name is looked up again.
-const LOOK_UP_AGAIN: Duration = Duration::from_secs(60);
-/// How long to wait after something that only the user can put right, before it is tried again all the same.
-const RETRY: Duration = Duration::from_secs(10);
-/// How long the leave may take: it is repeated once, in case the first is lost.
-const GOODBYE: Duration = Duration::from_millis(1200);
-const REPORT: Duration = Duration::from_secs(1);
-
-/// What a tunnel feeds. It is called on the path of the data: it must not wait for anything.
-pub trait Consumer: Send {
-    /// The TS of one datagram, and when it was received in microseconds since the Unix epoch.
-    fn datagram(&mut self, ts: &[u8], received_micros: u64);
-    /// Something was lost before the next datagram.
-    fn lost(&mut self);
+/// A channel's end of a tunnel. It is called on the path of the data: it must not wait for anything.
+pub trait Line: Send + Sync {
+    /// The UDP payload of a datagram of the channel, and when it was received in microseconds since the Unix
+    /// epoch, by the kernel's clock where it stamps.
+    fn datagram(&self, now: Instant, payload: &[u8], received_micros: u64);
     /// All that had arrived has been handed over.
-    fn flush(&mut self);
-    /// A step that changes how things stand.
-    fn status(&mut self, status: Status);
-    /// A step that does not, for the terminal alone.
-    fn step(&mut self, sentence: &str);
-    /// The counters, once a second.
-    fn stats(&mut self, stats: &ChannelStats);
+    fn flush(&self, now: Instant);
+    /// A datagram of the channel's group and source that goes to another port.
+    fn other_port(&self, port: u16);
+    /// What happened on the way.
+    fn news(&self, news: News);
 }
 
-/// Receives the channel of `plan` until `stop` is done, and leaves it then.
-pub async fn run(
-    plan: watch::Receiver<Plan>,
-    transports: &Transports,
-    consumer: &mut impl Consumer,
-    stop: impl Future<Output = ()> + Send,
-) {
-    let stop = std::pin::pin!(stop);
-    let mut signals = Signals { plan, stop };
-    let mut meter = Meter::new(Instant::now());
-    loop {
-        let current = signals.plan.borrow_and_update().clone();
-        let mut tunnel = Tunnel {
-            narrator: Narrator::new(current.label()),
-            plan: current,
+/// What a tunnel tells the channels that use it.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// The tunnel was there already, and its relay has answered.
+    Connected,
+    /// A step of its gateway that concerns the channel.
+    Event(Event),
+    /// What a person should know about the tunnel's socket.
+    Remark(String),
+    /// The relay cannot be reached from this machine, as the system says.
+    Broken(String),
+    /// What was counted since the last time, once a second.
+    Tally(Tally),
+}
+
+/// What a tunnel counted within about a second, for all its channels together.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Datagrams that found no room in the socket's buffer.
+    pub socket_dropped: u64,
+    /// What helps against that, in a sentence.
+    pub remedy: &'static str,
+    /// Datagrams refused, by reason.
+    pub discarded: Vec<(String, u64)>,
+}
+
+/// What a channel wants of a relay.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// What to join.
+    pub membership: Membership,
+    /// The UDP port of its datagrams.
+    pub port: u16,
+    /// The relay, or the address to ask for one.
+    pub relay: SocketAddr,
+    /// Whether to ask there for the relay first (RFC 7450, 5.2.3.4), which an AMTRELAY record may make
+    /// needless (RFC 8777, 4.2.2).
+    pub discover: bool,
+}
+
+/// How all tunnels of the process are kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// The longest time between two Requests.
+    pub refresh: Duration,
+    /// Whether Requests offer ECN (RFC 9601).
+    pub ecn: bool,
+}
+
+/// All tunnels of the process.
+#[derive(Clone)]
+pub struct Tunnels(Arc<Shared>);
+
+struct Shared {
+    transports: Transports,
+    settings: Settings,
+    open: Mutex<HashMap<Key, mpsc::UnboundedSender<Order>>>,
+    /// Every tunnel holds one; all are gone when the receiver says so.
+    alive: Mutex<Option<mpsc::Sender<()>>>,
+    ended: tokio::sync::Mutex<mpsc::Receiver<()>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    relay: SocketAddr,
+    protocol: Protocol,
+}
+
+/// A channel's wish; there are few of them, so that their queue needs no bound.
+enum Order {
+    /// Keep the tunnel for this channel, and join nothing for it yet.
+    Take(Rider),
+    /// Join what the channel wants.
+    Join(u64),
+    /// Leave it, and let go.
+    Leave(u64),
+}
+
+/// A channel in a tunnel.
+struct Rider {
+    id: u64,
+    membership: Membership,
+    port: u16,
+    line: Arc<dyn Line>,
+    joined: bool,
+    /// Got something of the batch at work.
+    touched: bool,
+}
+
+/// Keeps a tunnel for a channel, and what it joined there, until it is dropped.
+pub struct Lease {
+    id: u64,
+    orders: mpsc::UnboundedSender<Order>,
+}
+
+impl Tunnels {
+    /// No tunnel yet.
+    #[must_use]
+    pub fn new(transports: Transports, settings: Settings) -> Self {
+        let (alive, ended) = mpsc::channel(1);
+        Self(Arc::new(Shared {
             transports,
-            consumer,
-            meter: &mut meter,
-            rtp: Rtp::default(),
-            batch: Batch::default(),
+            settings,
+            open: Mutex::default(),
+            alive: Mutex::new(Some(alive)),
+            ended: tokio::sync::Mutex::new(ended),
+        }))
+    }
+
+    /// What opens the tunnels' sockets.
+    #[must_use]
+    pub fn transports(&self) -> &Transports {
+        &self.0.transports
+    }
+
+    /// Takes a tunnel for a channel: the one that is there, or a new one, which begins at once. Nothing is
+    /// joined until [`Lease::join`]. Must be called on the runtime. `None` where the process stops.
+    pub fn take(&self, wanted: &Wanted, line: Arc<dyn Line>) -> Option<Lease> {
+        let key = Key { relay: wanted.relay, protocol: wanted.membership.protocol() };
+        let alive = lock(&self.0.alive).clone()?;
+        let id = rand::random();
+        let Wanted { membership, port, .. } = *wanted;
+        let mut order = Order::Take(Rider { id, membership, port, line, joined: false, touched: false });
+        let mut open = lock(&self.0.open);
+        if let Some(orders) = open.get(&key) {
+            match orders.send(order) {
+                Ok(()) => return Some(Lease { id, orders: orders.clone() }),
+                // Its task came to grief: another takes its place.
+                Err(mpsc::error::SendError(refused)) => order = refused,
+            }
+        }
+        let (orders, received) = mpsc::unbounded_channel();
+        let _ = orders.send(order);
+        open.insert(key, orders.clone());
+        let settings = self.0.settings;
+        let config = Config {
+            discover: wanted.discover,
+            refresh: settings.refresh,
+            ecn: settings.ecn,
+            ..Config::new(key.protocol)
         };
-        match tunnel.follow(&mut signals).await {
-            Signal::Plan => meter = Meter::new(Instant::now()),
-            Signal::Stop => return,
-        }
+        tokio::spawn(Task::new(key, config, received, Arc::clone(&self.0)).run(alive));
+        Some(Lease { id, orders })
+    }
+
+    /// Waits until all tunnels have ended, at most for `patience`; no new one begins from now on. They end when
+    /// their channels let go of them.
+    pub async fn ended(&self, patience: Duration) {
+        lock(&self.0.alive).take();
+        let mut ended = self.0.ended.lock().await;
+        let _ = timeout(patience, ended.recv()).await;
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Signal {
-    Stop,
-    Plan,
-}
-
-struct Signals<'a, S> {
-    plan: watch::Receiver<Plan>,
-    stop: Pin<&'a mut S>,
-}
-
-impl<S: Future<Output = ()>> Signals<'_, S> {
-    /// Cancelling it loses nothing.
-    async fn next(&mut self) -> Signal {
-        tokio::select! {
-            () = self.stop.as_mut() => Signal::Stop,
-            Ok(()) = self.plan.changed() => Signal::Plan,
+impl Shared {
+    /// Takes a tunnel that has no riders off the list; false where one came in between.
+    fn close(&self, key: &Key, orders: &mpsc::UnboundedReceiver<Order>) -> bool {
+        // Riders come under this lock.
+        let mut open = lock(&self.open);
+        let unwanted = orders.is_empty();
+        if unwanted {
+            open.remove(key);
         }
-    }
-
-    async fn pause(&mut self, duration: Duration) -> Option<Signal> {
-        tokio::select! {
-            signal = self.next() => Some(signal),
-            () = sleep(duration) => None,
-        }
+        unwanted
     }
 }
 
-/// Why one relay was given up.
-enum Ended {
-    Signal(Signal),
-    /// Too long without data, or without an answer.
-    Silent,
-    /// The socket failed.
-    Broken(io::Error),
+impl Lease {
+    /// Joins what the channel wants, as soon as the relay lets us.
+    pub fn join(&self) {
+        let _ = self.orders.send(Order::Join(self.id));
+    }
 }
 
-struct Tunnel<'a, C> {
-    plan: Plan,
-    narrator: Narrator,
-    transports: &'a Transports,
-    consumer: &'a mut C,
-    meter: &'a mut Meter,
-    /// Follows the sender, whichever relay its packets come through.
-    rtp: Rtp,
-    batch: Batch,
+impl Drop for Lease {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::Leave(self.id));
+    }
 }
 
-impl<C: Consumer> Tunnel<'_, C> {
-    /// Looks up the names, and tries the relays round and round.
-    async fn follow<S: Future<Output = ()>>(&mut self, signals: &mut Signals<'_, S>) -> Signal {
-        loop {
-            if let Some(status) = self.narrator.resolving(&self.plan) {
-                self.consumer.status(status);
-            }
-            let target = tokio::select! {
-                target = resolve::resolve(&self.plan) => target,
-                signal = signals.next() => return signal,
-            };
-            let target = match target {
-                Ok(target) => target,
-                Err(status) => {
-                    self.consumer.status(status);
-                    if let Some(signal) = signals.pause(RETRY).await {
-                        return signal;
-                    }
-                    continue;
-                }
-            };
-            target.remarks.iter().for_each(|remark| self.consumer.step(remark));
-            if let Some(signal) = self.try_relays(&target, signals).await {
-                return signal;
-            }
-        }
-    }
-
-    /// Tries each relay once.
-    async fn try_relays<S: Future<Output = ()>>(
-        &mut self,
-        target: &Target,
-        signals: &mut Signals<'_, S>,
-    ) -> Option<Signal> {
-        for (index, &relay) in target.relays.iter().enumerate() {
-            let transport = self.transports.connect(relay, |sentence| self.consumer.step(&sentence));
-            let ended = match transport {
-                Ok(transport) => self.drive(target, relay, transport, signals).await,
-                Err(error) => Ended::Broken(error),
-            };
-            let next = target.relays.get(index + 1).or(target.relays.first()).filter(|next| **next != relay);
-            match ended {
-                Ended::Signal(signal) => return Some(signal),
-                Ended::Silent => self.consumer.status(self.narrator.next_relay(relay, next.copied())),
-                Ended::Broken(error) => {
-                    self.consumer.status(self.narrator.broken(relay, &error));
-                    if let Some(signal) = signals.pause(Duration::from_secs(1)).await {
-                        return Some(signal);
-                    }
-                }
-            }
-        }
-        None
-    }
-
-    /// One relay, from discovery to the end.
-    async fn drive<S: Future<Output = ()>>(
-        &mut self,
-        target: &Target,
-        relay: SocketAddr,
-        mut transport: Transport,
-        signals: &mut Signals<'_, S>,
-    ) -> Ended {
-        let began = Instant::now();
-        let protocol = target.membership.protocol();
-        let mut gateway = Gateway::new(began, Config::new(protocol), relay, rand::random());
-        gateway.join(began, target.membership);
-        self.meter.other_relay();
-        let mut report = tokio::time::interval_at((began + REPORT).into(), REPORT);
-        report.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-        let mut answered = began;
-        let mut other_plan = false;
-        let ended = loop {
-            if self.pump(&mut gateway, &mut transport).await {
-                answered = Instant::now();
-            }
-            let timeout = gateway.poll_timeout();
-            tokio::select! {
-                received = transport.receive(&mut self.batch) => match received {
-                    Ok(Received::Datagrams) => self.take(&mut gateway, &transport),
-                    Ok(Received::Unreachable) => gateway.handle_unreachable(Instant::now()),
-                    Err(error) => break Ended::Broken(error),
-                },
-                () = sleep_until(timeout.unwrap_or(began).into()), if timeout.is_some() => {
-                    gateway.handle_timeout(Instant::now());
-                }
-                _ = report.tick() => {
-                    self.report(&transport);
-                    if other_plan && !self.flows() {
-                        break Ended::Signal(Signal::Plan);
-                    }
-                    let quiet = self.meter.last().map_or(began, |last| last.max(began)).elapsed();
-                    let silent = if target.relays.len() > 1 {
-                        quiet >= if self.narrator.unreachable() { UNREACHABLE } else { self.patience() }
-                    } else {
-                        quiet >= LOOK_UP_AGAIN && answered.elapsed() >= LOOK_UP_AGAIN
-                    };
-                    if silent {
-                        break Ended::Silent;
-                    }
-                }
-                signal = signals.next() => {
-                    // Pages may name other relays for a channel that comes already: they are kept for when it stops.
-                    if signal == Signal::Stop || !self.flows() {
-                        break Ended::Signal(signal);
-                    }
-                    other_plan = true;
-                }
-            }
-        };
-        self.report(&transport);
-        gateway.stop(Instant::now());
-        self.pump(&mut gateway, &mut transport).await;
-        if matches!(ended, Ended::Signal(Signal::Stop)) {
-            self.say_goodbye(&mut gateway, &mut transport).await;
-        }
-        ended
-    }
-
-    fn flows(&self) -> bool {
-        self.meter.last().is_some_and(|last| last.elapsed() < 2 * REPORT)
-    }
-
-    fn patience(&self) -> Duration {
-        self.plan.url.timeout_seconds.map_or(PATIENCE, |seconds| Duration::from_secs(seconds.into()))
-    }
-
-    /// Sends what the gateway has to send, and tells what it has to tell. Whether the relay answered.
-    async fn pump(&mut self, gateway: &mut Gateway, transport: &mut Transport) -> bool {
-        let mut unsent = None;
-        while let Some(transmit) = gateway.poll_transmit() {
-            if let Err(error) = transport.send(transmit.to, &transmit.payload).await {
-                gateway.handle_unreachable(Instant::now());
-                unsent = Some((transmit.to, error));
-            }
-        }
-        let mut answered = false;
-        while let Some(event) = gateway.poll_event() {
-            if unsent.is_some() && matches!(event, Event::Unreachable { .. }) {
-                // It is not the relay's side that says so: see below.
-                continue;
-            }
-            let told = self.narrator.event(&event);
-            match (told.status, told.routine) {
-                (Some(status), _) => self.consumer.status(status),
-                (None, false) => self.consumer.step(&format!("{event}.")),
-                (None, true) => debug!("{event}"),
-            }
-            answered |= matches!(event, Event::Query { .. });
-        }
-        if let Some((to, error)) = unsent {
-            self.consumer.status(self.narrator.broken(to, &error));
-        }
-        answered
-    }
-
-    /// What one receive call brought, on its way to the consumer.
-    fn take(&mut self, gateway: &mut Gateway, transport: &Transport) {
-        let now = Instant::now();
-        let (meter, consumer, rtp) = (&mut *self.meter, &mut *self.consumer, &mut self.rtp);
-        let port = self.plan.url.port;
-        let first = meter.last().is_none();
-        transport.for_each(&self.batch, |arrival| {
-            let handled =
-                gateway.handle_datagram(now, arrival.from, arrival.payload).map_err(|discard| discard.to_string());
-            let handled = handled.and_then(|packet| {
-                let Some(packet) = packet else { return Ok(None) };
-                let inner = datagram::parse(packet).map_err(|discard| discard.to_string())?;
-                if inner.destination.port() != port {
-                    meter.other_port(inner.destination.port());
-                    return Err("inner datagram for another port".to_owned());
-                }
-                let lost = rtp.lost();
-                let ts = rtp.strip(inner.payload).map_err(|discard| discard.to_string())?;
-                Ok(Some((ts, rtp.lost() > lost)))
-            });
-            match handled {
-                Ok(Some((ts, lost))) => {
-                    if lost {
-                        consumer.lost();
-                    }
-                    meter.count(now, ts);
-                    consumer.datagram(ts, arrival.micros);
-                }
-                Ok(None) => {}
-                Err(reason) => meter.discard(reason),
-            }
-        });
-        self.consumer.flush();
-        if first && self.meter.last().is_some() {
-            self.consumer.status(self.narrator.receiving(self.meter.join()));
-        }
-        match self.meter.verdict() {
-            None => {}
-            // The first data of all is told already.
-            Some(Verdict::Fine) if first => {}
-            Some(Verdict::Fine) => self.consumer.status(self.narrator.comes_again()),
-            Some(Verdict::NotTs) => self.consumer.status(self.narrator.not_ts()),
-            Some(Verdict::OtherPort(port)) => self.consumer.status(self.narrator.other_port(port)),
-        }
-    }
-
-    fn report(&mut self, transport: &Transport) {
-        let dropped = transport.dropped();
-        if self.meter.socket_dropped(dropped.unwrap_or(0)) {
-            self.consumer.lost();
-        }
-        let stats = self.meter.report(Instant::now(), &self.rtp);
-        self.consumer.stats(stats);
-    }
-
-    /// Sends the leave again, as nobody confirms it.
-    async fn say_goodbye(&mut self, gateway: &mut Gateway, transport: &mut Transport) {
-        let _ = tokio::time::timeout(GOODBYE, async {
-            while !gateway.is_stopped() {
-                let Some(timeout) = gateway.poll_timeout() else { break };
-                sleep_until(timeout.into()).await;
-                gateway.handle_timeout(Instant::now());
-                self.pump(gateway, transport).await;
-            }
-        })
-        .await;
-    }
+/// A panic elsewhere leaves these values whole: each is changed in one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -416,7 +416,7 @@ async fn a_page_that_tunes_without_end_runs_into_a_bound() {
     // Nobody answers there, and nothing leaves this machine.
     let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
     let relay = silent.local_addr().unwrap();
-    let helper = Helper::serve(&["--path", "amt"]);
+    let helper = Helper::serve(&[]);
     let mut page = Page::open(helper.address()).await;
     let url = |number: u32| format!("amt://192.0.2.1@232.9.{}.{}?relay={relay}", number / 256, number % 256);
     for number in 0..300 {

@@ -94,7 +94,7 @@ fn root_that_nobody_called_sudo_for_becomes_nobody() {
     if !is_root() {
         return;
     }
-    let status = at_the_first_message(Helper::command().args(["--transport", "udp"]));
+    let status = at_the_first_message(Helper::command().args(["--transport", "udp", "--path", "amt"]));
     assert_eq!(field(&status, "Uid:"), [NOBODY.to_string().as_str(); 4]);
     assert_eq!(field(&status, "CapEff:"), ["0000000000000000"]);
 }
@@ -108,7 +108,8 @@ fn raw_is_taken_by_itself_where_it_may_be_and_several_tunnels_do_not_mix() {
     let helper = Helper::start(Helper::command().args(["--listen", "0", &relay.url()]));
     helper.lines.wait_for("Transport: raw");
     relay.wait_for_join(GROUP);
-    let mut receive = Helper::start(Helper::command().args(["receive", &relay.url(), "--output", "/dev/null"]));
+    let mut receive =
+        Helper::start(Helper::command().args(["receive", &relay.url(), "--path", "amt", "--output", "/dev/null"]));
     eventually("both are joined", || relay.subscribers(GROUP) == 2);
     let mut stream = Stream::default();
     for _ in 0..50 {

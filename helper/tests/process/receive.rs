@@ -14,7 +14,7 @@ fn scratch(name: &str) -> PathBuf {
 }
 
 fn receive(url: &str, output: &str, more: &[&str]) -> Helper {
-    let arguments = ["receive", url, "--transport", "udp", "--output", output];
+    let arguments = ["receive", url, "--transport", "udp", "--path", "amt", "--output", output];
     Helper::start(Helper::command().args(arguments).args(more))
 }
 
@@ -83,7 +83,7 @@ fn ipv4_and_ipv6_come_through_ipv4_and_ipv6() {
 fn standard_output_carries_nothing_but_data() {
     let relay = TestRelay::start();
     let mut command = Helper::command();
-    command.args(["receive", &relay.url(), "--transport", "udp", "--output", "-", "--duration", "1"]);
+    command.args(["receive", &relay.url(), "--transport", "udp", "--path", "amt", "--output", "-", "--duration", "1"]);
     let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     relay.wait_for_join(GROUP);
     let mut stream = Stream::default();
@@ -104,7 +104,7 @@ fn standard_output_carries_nothing_but_data() {
 fn a_reader_that_has_had_enough_ends_it_well() {
     let relay = TestRelay::start();
     let mut command = Helper::command();
-    command.args(["receive", &relay.url(), "--transport", "udp", "--output", "-"]);
+    command.args(["receive", &relay.url(), "--transport", "udp", "--path", "amt", "--output", "-"]);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     drop(child.stdout.take());
     relay.wait_for_join(GROUP);
@@ -124,7 +124,7 @@ fn a_reader_that_takes_nothing_holds_up_neither_the_tunnel_nor_the_end() {
     let relay = TestRelay::start();
     let (_reader, writer) = full_pipe();
     let mut command = Helper::command();
-    command.args(["receive", &relay.url(), "--transport", "udp", "--output", "-"]);
+    command.args(["receive", &relay.url(), "--transport", "udp", "--path", "amt", "--output", "-"]);
     let mut helper = Helper::start_with_stdout(&mut command, writer.into());
     relay.wait_for_join(GROUP);
     let mut stream = Stream::default();
@@ -142,7 +142,7 @@ fn a_terminal_that_stands_still_does_not_hold_up_the_data() {
     let path = scratch("still.ts");
     let (_reader, writer) = full_pipe();
     let mut command = Helper::command();
-    command.args(["receive", &relay.url(), "--transport", "udp", "--output", path.to_str().unwrap()]);
+    command.args(["receive", &relay.url(), "--transport", "udp", "--path", "amt", "--output", path.to_str().unwrap()]);
     let mut helper = Helper::start_with_stdout(&mut command, writer.into());
     relay.wait_for_join(GROUP);
     let mut stream = Stream::default();
@@ -188,7 +188,7 @@ fn a_machine_without_a_network_is_told_apart_from_a_relay_that_is_not_there() {
     }
     let mut command = Command::new("unshare");
     let url = "amt://192.0.2.1@232.9.9.9?relay=198.51.100.1";
-    command.args(["-n", env!("CARGO_BIN_EXE_amt-helper"), "receive", url, "--output", "/dev/null"]);
+    command.args(["-n", env!("CARGO_BIN_EXE_amt-helper"), "receive", url, "--path", "amt", "--output", "/dev/null"]);
     let mut helper = Helper::start(command.args(["--transport", "udp", "--duration", "1"]));
     assert_eq!(helper.wait().code(), Some(1));
     helper.lines.wait_for("The relay 198.51.100.1:2268 cannot be reached from this machine: Network is unreachable");

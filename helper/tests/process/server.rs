@@ -114,7 +114,15 @@ fn the_channel_of_the_command_line_is_tuned_in_without_a_page_and_reported() {
     let relay = TestRelay::start();
     // The environment's relay overrides the URL's, which is not there.
     let mut command = Helper::command();
-    command.args(["--listen", "0", "--transport", "udp", "amt://192.0.2.1@232.9.9.9?relay=127.0.0.1:9"]);
+    command.args([
+        "--listen",
+        "0",
+        "--transport",
+        "udp",
+        "--path",
+        "amt",
+        "amt://192.0.2.1@232.9.9.9?relay=127.0.0.1:9",
+    ]);
     let helper = Helper::start(command.env("AMT_RELAY", relay.address.to_string()));
     let address = helper.address();
     relay.wait_for_join(GROUP);

@@ -78,7 +78,7 @@ impl Helper {
 
     /// A helper that serves the page on a free port, without rights.
     pub(crate) fn serve(arguments: &[&str]) -> Self {
-        Self::start(Self::command().args(["--listen", "0", "--transport", "udp"]).args(arguments))
+        Self::start(Self::command().args(["--listen", "0", "--transport", "udp", "--path", "amt"]).args(arguments))
     }
 
     /// Where it serves.

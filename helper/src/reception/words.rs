@@ -1,11 +1,10 @@
 //! How things stand, in plain sentences with what to do next.
 
 use super::Plan;
-use super::resolve::ANYCAST;
+use super::flow::Way;
 use crate::amt::gateway::{Cause, Event, Report};
 use amt_shared::amt_url::Host;
 use amt_shared::wire::{Phase, Status};
-use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -31,6 +30,8 @@ pub(super) struct Narrator {
     refreshing: bool,
     /// ICMP says that the relay is not there.
     unreachable: bool,
+    /// The addresses that tunnels were opened to, and the relay that was advertised there.
+    advertised: Vec<(SocketAddr, SocketAddr)>,
 }
 
 impl Narrator {
@@ -43,6 +44,7 @@ impl Narrator {
             not_ts: false,
             refreshing: false,
             unreachable: false,
+            advertised: Vec::new(),
         }
     }
 
@@ -51,53 +53,115 @@ impl Narrator {
         Status { phase, sentence, advice: advice.map(str::to_owned), relay: self.relay.map(|relay| relay.to_string()) }
     }
 
-    pub(super) fn unreachable(&self) -> bool {
-        self.unreachable
+    /// The source or the group is a name; `None` where neither is.
+    pub(super) fn resolving(&mut self, plan: &Plan) -> Option<Status> {
+        let named = plan.url.source.iter().chain([&plan.url.group]).any(|host| matches!(host, Host::Name(_)));
+        let sentence = format!("Looking up {}.", self.channel);
+        named.then(|| self.status(Phase::Resolving, sentence, None))
     }
 
-    /// `None` where there is nothing to look up.
-    pub(super) fn resolving(&mut self, plan: &Plan) -> Option<Status> {
-        self.relay = None;
+    /// A search for relays begins; `None` where they are all given by address.
+    pub(super) fn searching(&mut self, plan: &Plan) -> Option<Status> {
         self.unreachable = false;
-        let is_name = |host: &Host| matches!(host, Host::Name(_));
-        let mut relays = plan.relays.iter().filter(|relay| is_name(&relay.host));
-        let (sentence, advice) = match (relays.next(), relays.count()) {
-            (None, _) if plan.relays.is_empty() => (
-                format!("No relay is named: asking the anycast address {ANYCAST} (RFC 7450, 7.1)."),
-                Some("Name one with ?relay= or --relay."),
-            ),
+        if self.had_data {
+            return None;
+        }
+        let mut names = plan.relays.iter().filter(|relay| matches!(relay.host, Host::Name(_)));
+        let (sentence, advice) = match (names.next(), names.count()) {
+            (None, _) if plan.relays.is_empty() => {
+                ("No relay is named: looking for one (RFC 8777).".to_owned(), Some("Name one with ?relay= or --relay."))
+            }
             (Some(relay), 0) => (format!("Looking up the relay {relay}."), None),
             (Some(_), more) => (format!("Looking up {} relays.", more + 1), None),
-            (None, _) if plan.url.source.iter().chain([&plan.url.group]).any(is_name) => {
-                (format!("Looking up {}.", self.channel), None)
-            }
             (None, _) => return None,
         };
         Some(self.status(Phase::Resolving, sentence, advice))
     }
 
-    pub(super) fn next_relay(&mut self, relay: SocketAddr, next: Option<SocketAddr>) -> Status {
-        let sentence = match next {
-            Some(next) => format!("No data through the relay {relay}; trying {next} next."),
-            None => format!("The relay {relay} does not answer; looking it up again."),
-        };
-        self.unreachable = false;
-        let phase = if self.had_data { Phase::Silent } else { Phase::Discovering };
-        self.status(phase, sentence, None)
+    /// The relay at the address `opened` is left; `next` takes its place.
+    pub(super) fn next_relay(&mut self, opened: SocketAddr, next: Option<SocketAddr>) -> String {
+        let relay = self.relay_of(opened);
+        match next.map(|next| self.relay_of(next)) {
+            Some(next) => format!("No data through the relay {relay}; it is left for {next}."),
+            None => format!("The relay {relay} is left."),
+        }
     }
 
-    pub(super) fn broken(&mut self, relay: SocketAddr, error: &io::Error) -> Status {
+    /// What is shown goes on, whatever else was said.
+    pub(super) fn still_receiving(&mut self) {
+        self.phase = Phase::Receiving;
+    }
+
+    /// The relay that was found at the address a tunnel was opened to.
+    fn relay_of(&self, opened: SocketAddr) -> SocketAddr {
+        let advertised = self.advertised.iter().find(|(asked, _)| *asked == opened);
+        advertised.map_or(opened, |(_, relay)| *relay)
+    }
+
+    pub(super) fn broken(&mut self, opened: SocketAddr, error: &str) -> Status {
+        let relay = self.relay_of(opened);
         self.relay = Some(relay);
         self.unreachable = true;
         let sentence = format!("The relay {relay} cannot be reached from this machine: {error}.");
         self.status(Phase::Failed, sentence, Some("Check the connection to the network; the helper keeps trying."))
     }
 
-    pub(super) fn receiving(&mut self, join: Duration) -> Status {
+    /// The first data of all.
+    pub(super) fn receiving(&mut self, way: Way, join: Duration) -> Status {
         self.had_data = true;
-        let through = self.relay.map(|relay| format!(" through the relay {relay}")).unwrap_or_default();
-        let sentence = format!("Receiving {}{through}, {} ms after tuning in.", self.channel, join.as_millis());
+        let through = self.through(way);
+        let sentence = format!("Receiving {} {through}, {} ms after tuning in.", self.channel, join.as_millis());
         self.status(Phase::Receiving, sentence, None)
+    }
+
+    /// Data goes on by another path.
+    pub(super) fn other_path(&mut self, way: Way) -> Status {
+        let through = self.through(way);
+        self.status(Phase::Receiving, format!("Receiving {} {through} now.", self.channel), None)
+    }
+
+    fn through(&mut self, way: Way) -> String {
+        match way {
+            Way::Native => {
+                self.relay = None;
+                "as native multicast".to_owned()
+            }
+            Way::Tunnel(opened) => {
+                let relay = self.relay_of(opened);
+                self.relay = Some(relay);
+                format!("through the relay {relay}")
+            }
+        }
+    }
+
+    /// Native multicast is all that may be tried, and nothing comes.
+    pub(super) fn native_silent(&mut self, duration: Duration) -> Status {
+        let seconds = duration.as_secs();
+        let sentence = format!("Joined {} as native multicast, but no data comes ({seconds} s).", self.channel);
+        let phase = if self.had_data { Phase::Silent } else { Phase::Joined };
+        let advice = "The network may not carry it: leave --path native out, and a relay is used.";
+        self.status(phase, sentence, Some(advice))
+    }
+
+    /// The system refuses the native join, and nothing else may be tried.
+    pub(super) fn native_broken(&mut self, error: &str) -> Status {
+        let sentence = format!("{} cannot be joined as native multicast: {error}.", self.channel);
+        let advice = "Name the interface with --interface, or leave --path native out, and a relay is used.";
+        self.status(Phase::Failed, sentence, Some(advice))
+    }
+
+    /// Nothing could be found to receive it from.
+    pub(super) fn failed(&mut self, sentence: String, advice: &str) -> Status {
+        self.status(Phase::Failed, sentence, Some(advice))
+    }
+
+    pub(super) fn had_data(&self) -> bool {
+        self.had_data
+    }
+
+    /// After a silence.
+    pub(super) fn flows_again(&mut self) -> Option<Status> {
+        (self.phase != Phase::Receiving).then(|| if self.not_ts { self.not_ts() } else { self.comes_again() })
     }
 
     /// After a silence, or after something that could not be used.
@@ -117,7 +181,11 @@ impl Narrator {
         self.status(Phase::Failed, sentence, Some(&format!("Write :{port} behind the group.")))
     }
 
-    pub(super) fn event(&mut self, event: &Event) -> Told {
+    pub(super) fn event(&mut self, opened: SocketAddr, event: &Event) -> Told {
+        if let Event::Advertisement { relay } = *event {
+            self.advertised.retain(|(asked, _)| *asked != opened);
+            self.advertised.push((opened, relay));
+        }
         let status = match *event {
             Event::Discovery { to, attempt: 1, cause: Cause::Start } => {
                 self.relay = Some(to);
@@ -144,10 +212,6 @@ impl Narrator {
                 self.relay = Some(to);
                 let sentence = format!("Joined {} at the relay {to}; waiting for data.", self.channel);
                 Some(self.status(Phase::Joined, sentence, None))
-            }
-            Event::Receiving { relay, .. } if self.had_data && self.phase != Phase::Receiving => {
-                self.relay = Some(relay);
-                Some(if self.not_ts { self.not_ts() } else { self.comes_again() })
             }
             Event::Silent { duration, .. } => Some(self.silent(duration)),
             Event::Unreachable { to } => {

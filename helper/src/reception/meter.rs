@@ -1,7 +1,7 @@
 //! Counts what a tunnel does, and judges whether it is what was asked for.
 
+use super::interim::Merge;
 use crate::channel::packets;
-use crate::rtp::Rtp;
 use amt_shared::stats::ChannelStats;
 use amt_shared::ts::{Continuity, ContinuityTracker, NULL_PID};
 use std::collections::VecDeque;
@@ -34,8 +34,6 @@ pub(super) struct Meter {
     trackers: Vec<ContinuityTracker>,
     /// When the counters were reported, and the bytes by then; the oldest is about [`RATE_WINDOW`] back.
     reported: VecDeque<(Instant, u64)>,
-    /// The socket's own count when it was looked at last.
-    socket_dropped_before: u64,
     is_ts: bool,
     /// Datagrams, one after another, that speak for the opposite of `is_ts`.
     doubts: u32,
@@ -51,7 +49,6 @@ impl Meter {
             last: None,
             trackers: vec![ContinuityTracker::default(); usize::from(NULL_PID) + 1],
             reported: VecDeque::from([(now, 0)]),
-            socket_dropped_before: 0,
             is_ts: true,
             doubts: 0,
             other_port: (0, 0),
@@ -95,9 +92,9 @@ impl Meter {
         }
     }
 
-    /// Counts a datagram that was refused.
-    pub(super) fn discard(&mut self, reason: String) {
-        *self.stats.discarded.entry(reason).or_default() += 1;
+    /// Counts datagrams that were refused.
+    pub(super) fn discard(&mut self, reason: String, count: u64) {
+        *self.stats.discarded.entry(reason).or_default() += count;
     }
 
     /// Notes a datagram of the group that goes to another port than the channel's.
@@ -115,23 +112,13 @@ impl Meter {
         (std::mem::replace(&mut self.told, verdict) != verdict).then_some(verdict)
     }
 
-    /// What another relay brings is judged anew.
-    pub(super) fn other_relay(&mut self) {
-        self.other_port = (0, 0);
-        self.told = Verdict::Fine;
-    }
-
-    /// Takes the socket's own count; whether it grew.
-    pub(super) fn socket_dropped(&mut self, dropped: u64) -> bool {
-        // A new socket counts from the beginning.
-        let grown = dropped.checked_sub(self.socket_dropped_before).unwrap_or(dropped);
-        self.socket_dropped_before = dropped;
-        self.stats.socket_dropped += grown;
-        grown > 0
+    /// Counts datagrams that found no room in a socket's buffer.
+    pub(super) fn socket_dropped(&mut self, dropped: u64) {
+        self.stats.socket_dropped += dropped;
     }
 
     /// The counters as they are now.
-    pub(super) fn report(&mut self, now: Instant, rtp: &Rtp) -> &ChannelStats {
+    pub(super) fn report(&mut self, now: Instant, merge: &Merge, path: &str) -> &ChannelStats {
         if self.last.is_none() {
             self.reported.clear();
         }
@@ -146,8 +133,8 @@ impl Meter {
         }
         self.reported.push_back((now, self.stats.bytes));
         self.stats.silent_ms = self.last.map(|last| millis(now.saturating_duration_since(last)));
-        self.stats.rtp = rtp.is_rtp();
-        self.stats.rtp_lost = rtp.lost();
+        merge.report(&mut self.stats);
+        path.clone_into(&mut self.stats.path);
         &self.stats
     }
 }
@@ -167,7 +154,7 @@ mod tests {
         let mut meter = Meter::new(start);
         meter.count(start + Duration::from_millis(250), &[video(0), video(1)].concat());
         meter.count(start + Duration::from_millis(500), &video(5));
-        let stats = meter.report(start + Duration::from_secs(1), &Rtp::default());
+        let stats = meter.report(start + Duration::from_secs(1), &Merge::default(), "amt");
         assert_eq!((stats.datagrams, stats.ts_packets, stats.bytes), (2, 3, 3 * 188));
         assert_eq!((stats.continuity_lost, stats.join_ms, stats.silent_ms), (3, Some(250), Some(500)));
         assert_eq!(stats.bits_per_second, 3 * 188 * 8);
@@ -182,12 +169,12 @@ mod tests {
         for packets in [0, 0, 0, 20, 0, 20, 0, 20, 0, 20, 0, 20] {
             (0..packets).for_each(|_| meter.count(now, &video(0)));
             now += second;
-            rate = meter.report(now, &Rtp::default()).bits_per_second;
+            rate = meter.report(now, &Merge::default(), "amt").bits_per_second;
         }
         assert!((7 * 188 * 8..=13 * 188 * 8).contains(&rate), "{rate}");
         for _ in 0..6 {
             now += second;
-            rate = meter.report(now, &Rtp::default()).bits_per_second;
+            rate = meter.report(now, &Merge::default(), "amt").bits_per_second;
         }
         assert_eq!(rate, 0);
     }
@@ -210,23 +197,10 @@ mod tests {
     }
 
     #[test]
-    fn a_mistyped_port_is_told_once_a_relay() {
+    fn a_mistyped_port_is_told_once() {
         let mut meter = Meter::new(Instant::now());
-        for _ in 0..2 {
-            (0..OTHER_PORT).for_each(|_| meter.other_port(5000));
-            assert_eq!(meter.verdict(), Some(Verdict::OtherPort(5000)));
-            assert_eq!(meter.verdict(), None);
-            meter.other_relay();
-            assert_eq!(meter.verdict(), None);
-        }
-    }
-
-    #[test]
-    fn the_counts_of_several_sockets_add_up() {
-        let mut meter = Meter::new(Instant::now());
-        assert!(meter.socket_dropped(5));
-        assert!(!meter.socket_dropped(5));
-        assert!(meter.socket_dropped(2));
-        assert_eq!(meter.report(Instant::now(), &Rtp::default()).socket_dropped, 7);
+        (0..OTHER_PORT).for_each(|_| meter.other_port(5000));
+        assert_eq!(meter.verdict(), Some(Verdict::OtherPort(5000)));
+        assert_eq!(meter.verdict(), None);
     }
 }

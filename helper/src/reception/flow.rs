@@ -1,0 +1,231 @@
+//! Where all paths of a channel meet: one stream goes on to the consumer.
+//!
+//! Every path has a [`Path`], which tunnels and native joins call; behind all of them there is one lock, which
+//! is free but for the moments when two paths bring something at once, or somebody looks at the counters.
+
+use super::Consumer;
+use super::interim::{Delivery, Merge, PathId};
+use super::meter::{Meter, Verdict};
+use crate::tunnel::{Line, News};
+use amt_shared::stats::ChannelStats;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+
+/// What a path of a channel is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// Joined by the operating system.
+    Native,
+    /// Through a tunnel from this relay.
+    Tunnel(SocketAddr),
+}
+
+/// What the channel's own task is told, and by which path.
+#[derive(Debug)]
+pub(super) enum Told {
+    /// A path has something to say.
+    News(Way, News),
+    /// A path brings data, for the first time or after a pause.
+    Data(Way),
+    /// Packets wait in the merge: look at it again then.
+    Wake(Instant),
+}
+
+/// A path that brought nothing for this long tells when it brings something again.
+pub(super) const PAUSE: Duration = Duration::from_millis(500);
+
+/// A channel's stream, where its paths meet.
+pub(super) struct Flow<C> {
+    state: Mutex<State<C>>,
+    told: mpsc::UnboundedSender<Told>,
+}
+
+struct State<C> {
+    merge: Merge,
+    meter: Meter,
+    /// `None` when the channel has ended.
+    consumer: Option<C>,
+    /// The paths there are, and when each last brought something.
+    paths: Vec<(PathId, Way, Option<Instant>)>,
+    next_path: u8,
+    /// The task was told to look at the merge at this time.
+    wake: Option<Instant>,
+}
+
+impl<C: Consumer> Flow<C> {
+    pub(super) fn new(consumer: C, told: mpsc::UnboundedSender<Told>) -> Arc<Self> {
+        let state = State {
+            merge: Merge::default(),
+            meter: Meter::new(Instant::now()),
+            consumer: Some(consumer),
+            paths: Vec::new(),
+            next_path: 0,
+            wake: None,
+        };
+        Arc::new(Self { state: Mutex::new(state), told })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// A new path.
+    pub(super) fn path(self: &Arc<Self>, way: Way) -> Arc<Path<C>> {
+        let mut state = self.lock();
+        let id = PathId(state.next_path);
+        state.next_path = state.next_path.wrapping_add(1);
+        state.paths.push((id, way, None));
+        drop(state);
+        Arc::new(Path { id, way, flow: Arc::clone(self) })
+    }
+
+    /// Calls `with` with the consumer, while there is one.
+    pub(super) fn consumer<R>(&self, with: impl FnOnce(&mut C) -> R) -> Option<R> {
+        self.lock().consumer.as_mut().map(with)
+    }
+
+    /// Ends it; what still comes is dropped.
+    pub(super) fn end(&self) -> Option<C> {
+        self.lock().consumer.take()
+    }
+
+    pub(super) fn meter<R>(&self, with: impl FnOnce(&mut Meter) -> R) -> R {
+        with(&mut self.lock().meter)
+    }
+
+    /// When each way last brought something.
+    pub(super) fn last(&self, way: Way) -> Option<Instant> {
+        self.lock().paths.iter().filter(|(_, other, _)| *other == way).filter_map(|(_, _, last)| *last).max()
+    }
+
+    /// The way that brought something last.
+    pub(super) fn latest(&self) -> Option<Way> {
+        let state = self.lock();
+        state
+            .paths
+            .iter()
+            .filter(|(_, _, last)| last.is_some())
+            .max_by_key(|(_, _, last)| *last)
+            .map(|(_, way, _)| *way)
+    }
+
+    /// The channel begins anew: what was counted and merged is of the past.
+    pub(super) fn restart(&self) {
+        let mut state = self.lock();
+        state.merge = Merge::default();
+        state.meter = Meter::new(Instant::now());
+        state.wake = None;
+    }
+
+    /// From now on this way is what is shown, wherever it and another overlap.
+    pub(super) fn prefer(&self, way: Way) {
+        let mut state = self.lock();
+        let paths: Vec<PathId> =
+            state.paths.iter().filter(|(_, other, _)| *other == way).map(|(id, _, _)| *id).collect();
+        paths.into_iter().for_each(|id| state.merge.prefer(id));
+    }
+
+    /// What waited long enough goes on.
+    pub(super) fn wake(&self, now: Instant) {
+        let mut state = self.lock();
+        state.wake = None;
+        let State { merge, meter, consumer: Some(consumer), .. } = &mut *state else { return };
+        merge.handle_timeout(now, &mut |delivery| deliver(meter, consumer, now, &delivery));
+        consumer.flush();
+        self.rearm(&mut state);
+    }
+
+    fn rearm(&self, state: &mut State<C>) {
+        let due = state.merge.poll_timeout();
+        if let Some(due) = due
+            && state.wake.is_none_or(|told| due < told)
+        {
+            state.wake = Some(due);
+            let _ = self.told.send(Told::Wake(due));
+        }
+    }
+
+    /// The counters, to the consumer.
+    pub(super) fn report(&self, now: Instant, way: &str) {
+        let mut state = self.lock();
+        let State { merge, meter, consumer: Some(consumer), .. } = &mut *state else { return };
+        let stats: &ChannelStats = meter.report(now, merge, way);
+        consumer.stats(stats);
+    }
+
+    /// What should be told about the data itself, where it changed.
+    pub(super) fn verdict(&self) -> Option<Verdict> {
+        self.lock().meter.verdict()
+    }
+}
+
+/// Hands on what comes out of the merge.
+fn deliver<C: Consumer>(meter: &mut Meter, consumer: &mut C, now: Instant, delivery: &Delivery<'_>) {
+    if delivery.gap {
+        consumer.lost();
+    }
+    meter.count(now, delivery.ts);
+    consumer.datagram(delivery.ts, delivery.received_micros);
+}
+
+/// One path of a channel.
+pub(super) struct Path<C: Consumer> {
+    id: PathId,
+    way: Way,
+    flow: Arc<Flow<C>>,
+}
+
+impl<C: Consumer> Path<C> {
+    fn tell(&self, told: Told) {
+        // Where nobody listens the channel has ended.
+        let _ = self.flow.told.send(told);
+    }
+}
+
+impl<C: Consumer> Line for Path<C> {
+    fn datagram(&self, now: Instant, payload: &[u8], received_micros: u64) {
+        let mut state = self.flow.lock();
+        let State { merge, meter, consumer: Some(consumer), paths, .. } = &mut *state else { return };
+        let Some((_, _, last)) = paths.iter_mut().find(|(id, _, _)| *id == self.id) else { return };
+        let began = last.is_none_or(|last| now.saturating_duration_since(last) >= PAUSE);
+        *last = Some(now);
+        let taken = merge
+            .push(now, self.id, payload, received_micros, &mut |delivery| deliver(meter, consumer, now, &delivery));
+        if let Err(discard) = taken {
+            meter.discard(discard.to_string(), 1);
+        }
+        if began {
+            self.tell(Told::Data(self.way));
+        }
+    }
+
+    fn flush(&self, now: Instant) {
+        let mut state = self.flow.lock();
+        if state.merge.poll_timeout().is_some_and(|due| due <= now) {
+            let State { merge, meter, consumer: Some(consumer), .. } = &mut *state else { return };
+            merge.handle_timeout(now, &mut |delivery| deliver(meter, consumer, now, &delivery));
+        }
+        if let Some(consumer) = &mut state.consumer {
+            consumer.flush();
+        }
+        self.flow.rearm(&mut state);
+    }
+
+    fn other_port(&self, port: u16) {
+        self.flow.lock().meter.other_port(port);
+    }
+
+    fn news(&self, news: News) {
+        self.tell(Told::News(self.way, news));
+    }
+}
+
+impl<C: Consumer> Drop for Path<C> {
+    fn drop(&mut self) {
+        let mut state = self.flow.lock();
+        state.paths.retain(|(id, _, _)| *id != self.id);
+        state.merge.path_gone(self.id);
+    }
+}

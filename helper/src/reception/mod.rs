@@ -1,0 +1,455 @@
+//! One channel, from all its paths to one stream: looks for ways to it, takes the best, and never lets go of
+//! one before the next delivers.
+//!
+//! In: a [`Plan`], which may be replaced while nothing comes. Out, to a [`Consumer`]: the TS of each datagram as
+//! soon as the receive call that brought it returns, and every step on the way in words. `choice` says whether
+//! native multicast or a tunnel, [`discovery`](crate::discovery) which relay; `flow` is where they meet.
+
+mod choice;
+mod flow;
+mod interim;
+mod meter;
+mod native;
+mod network;
+mod plan;
+mod search;
+mod words;
+
+pub use network::Network;
+pub use plan::Plan;
+
+use crate::options::PathChoice;
+use crate::tunnel::{News, Tally};
+use amt_shared::stats::ChannelStats;
+use amt_shared::wire::Status;
+use choice::{Choice, Step};
+use flow::{Flow, Told, Way};
+use meter::Verdict;
+use native::NativePaths;
+use search::{Channel, Search};
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
+use words::Narrator;
+
+/// How long native multicast may be silent, unless the URL says otherwise.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How long to wait after something that only the user can put right, before it is tried again all the same.
+const RETRY: Duration = Duration::from_secs(10);
+/// Between two looks at whether data comes.
+const LOOK: Duration = Duration::from_millis(100);
+/// Between two hints at what helps against a full buffer.
+const REMEDY: Duration = Duration::from_secs(60);
+/// Between two reports of the counters, in looks.
+const REPORT: u32 = 10;
+
+/// What a channel feeds. It is called on the path of the data: it must not wait for anything.
+pub trait Consumer: Send + 'static {
+    /// The TS of one datagram, and when it was received in microseconds since the Unix epoch.
+    fn datagram(&mut self, ts: &[u8], received_micros: u64);
+    /// Something was lost before the next datagram.
+    fn lost(&mut self);
+    /// All that had arrived has been handed over.
+    fn flush(&mut self);
+    /// A step that changes how things stand.
+    fn status(&mut self, status: Status);
+    /// A step that does not, for the terminal alone.
+    fn step(&mut self, sentence: &str);
+    /// The counters, once a second.
+    fn stats(&mut self, stats: &ChannelStats);
+    /// Each step by itself, for who measures the way.
+    fn happened(&mut self, _now: Instant, _happening: &Happening) {}
+}
+
+/// A step on the way to a channel.
+#[derive(Clone, Debug)]
+pub enum Happening {
+    /// A name was looked up, or was not found.
+    LookedUp {
+        /// The name and what it is: the source, the group, a relay.
+        what: String,
+        /// How long it took.
+        took: Duration,
+        /// Its addresses.
+        found: Vec<IpAddr>,
+        /// Why there is none.
+        error: Option<String>,
+    },
+    /// A relay was found.
+    Candidate {
+        /// The relay, or the address to ask for one.
+        relay: SocketAddr,
+        /// How it was found.
+        why: String,
+    },
+    /// A step of a tunnel's gateway.
+    Tunnel {
+        /// The address the tunnel was opened to.
+        relay: SocketAddr,
+        /// What happened.
+        event: crate::amt::gateway::Event,
+    },
+    /// Data comes by this path now.
+    Path {
+        /// `native` or `amt`.
+        path: &'static str,
+        /// The address the tunnel was opened to.
+        relay: Option<SocketAddr>,
+        /// Why this one.
+        why: String,
+    },
+}
+
+/// Receives the channel of `plan` until `stop` is done, and leaves it then. Gives the consumer back.
+pub async fn run<C: Consumer>(
+    plan: watch::Receiver<Plan>,
+    network: &Network,
+    consumer: C,
+    stop: impl Future<Output = ()> + Send,
+) -> Option<C> {
+    let stop = std::pin::pin!(stop);
+    let mut signals = Signals { plan, stop };
+    let (sender, told) = mpsc::unbounded_channel();
+    let flow = Flow::new(consumer, sender);
+    let mut told = told;
+    loop {
+        let plan = signals.plan.borrow_and_update().clone();
+        let mut reception = Reception {
+            narrator: Narrator::new(plan.label()),
+            plan,
+            network,
+            flow: &flow,
+            told: &mut told,
+            shown: None,
+            since: Instant::now(),
+            remedied: None,
+        };
+        let ended = reception.follow(&mut signals).await;
+        reception.report(Instant::now(), false);
+        match ended {
+            Signal::Plan => flow.restart(),
+            Signal::Stop => return flow.end(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Signal {
+    Stop,
+    Plan,
+}
+
+struct Signals<'a, S> {
+    plan: watch::Receiver<Plan>,
+    stop: Pin<&'a mut S>,
+}
+
+impl<S: Future<Output = ()>> Signals<'_, S> {
+    /// Cancelling it loses nothing.
+    async fn next(&mut self) -> Signal {
+        tokio::select! {
+            () = self.stop.as_mut() => Signal::Stop,
+            Ok(()) = self.plan.changed() => Signal::Plan,
+        }
+    }
+
+    async fn pause(&mut self, duration: Duration) -> Option<Signal> {
+        tokio::select! {
+            signal = self.next() => Some(signal),
+            () = sleep(duration) => None,
+        }
+    }
+}
+
+struct Reception<'a, C: Consumer> {
+    plan: Plan,
+    network: &'a Network,
+    flow: &'a Arc<Flow<C>>,
+    told: &'a mut mpsc::UnboundedReceiver<Told>,
+    narrator: Narrator,
+    /// The way whose data is shown.
+    shown: Option<Way>,
+    /// Since when nothing has been said about native multicast alone that brings nothing.
+    since: Instant,
+    /// When it was said last what helps against a full buffer.
+    remedied: Option<Instant>,
+}
+
+impl<C: Consumer> Reception<'_, C> {
+    async fn follow<S: Future<Output = ()>>(&mut self, signals: &mut Signals<'_, S>) -> Signal {
+        let channel = match self.look_up(signals).await {
+            Ok(channel) => channel,
+            Err(signal) => return signal,
+        };
+        let seconds = self.plan.url.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let mut choice = Choice::new(self.network.path, seconds.unwrap_or(PATIENCE));
+        let _native = choice.wants_native().then(|| NativePaths::join(&channel, self.network, self.flow));
+        let mut search: Option<Search<'_, C>> = None;
+        let mut wake = None;
+        let mut other_plan = false;
+        let mut looks = 0;
+        let mut look = interval(LOOK);
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            let now = Instant::now();
+            match choice.step(now) {
+                Some(Step::OpenTunnel) => {
+                    let status = self.narrator.searching(&self.plan);
+                    self.status(status);
+                    search = Some(Search::new(now, self.network, self.flow, &channel, &self.plan));
+                }
+                Some(Step::CloseTunnel) => {
+                    self.step("Native multicast delivers: leaving the relay.");
+                    search = None;
+                }
+                None => {}
+            }
+            if let Some(search) = &mut search {
+                search.steps(now, &mut self.narrator);
+            }
+            let due = search.as_ref().and_then(Search::due).into_iter().chain(wake).min();
+            tokio::select! {
+                biased;
+                signal = signals.next() => {
+                    // Pages may name other relays for a channel that comes already: they are kept for when it stops.
+                    if signal == Signal::Stop || !self.flows() {
+                        return signal;
+                    }
+                    other_plan = true;
+                }
+                Some(told) = self.told.recv() => match told {
+                    Told::Wake(at) => wake = Some(at),
+                    Told::Data(way) => {
+                        if let (Way::Tunnel(relay), Some(search)) = (way, &mut search) {
+                            search.data(Instant::now(), relay);
+                        }
+                        self.data(way);
+                    }
+                    Told::News(way, news) => self.news(way, &news, &mut choice, search.as_mut()),
+                },
+                Some(found) = Search::found(&mut search) => {
+                    if let Some(search) = &mut search {
+                        search.take(Instant::now(), found, &mut self.narrator);
+                    }
+                }
+                () = sleep_until(due.unwrap_or(now).into()), if due.is_some() => {
+                    let now = Instant::now();
+                    if wake.is_some_and(|at| at <= now) {
+                        wake = None;
+                        self.flow.wake(now);
+                    }
+                }
+                _ = look.tick() => {
+                    let now = Instant::now();
+                    self.look(now, &mut choice, search.as_mut());
+                    looks += 1;
+                    if looks % REPORT == 0 {
+                        self.report(now, search.is_none());
+                        if other_plan && !self.flows() {
+                            return Signal::Plan;
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    /// The addresses of source and group.
+    async fn look_up<S: Future<Output = ()>>(&mut self, signals: &mut Signals<'_, S>) -> Result<Channel, Signal> {
+        loop {
+            let status = self.narrator.resolving(&self.plan);
+            self.status(status);
+            let channel = tokio::select! {
+                channel = Channel::look_up(&self.plan, &self.network.discovery) => channel,
+                signal = signals.next() => return Err(signal),
+            };
+            match channel {
+                Ok(channel) => {
+                    channel.remarks.iter().for_each(|remark| self.step(remark));
+                    return Ok(channel);
+                }
+                Err(status) => {
+                    self.status(Some(status));
+                    if let Some(signal) = signals.pause(RETRY).await {
+                        return Err(signal);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Data comes by a path, for the first time or after a pause.
+    fn data(&mut self, way: Way) {
+        let first = !self.narrator.had_data();
+        let status = if first {
+            Some(self.narrator.receiving(way, self.flow.meter(|meter| meter.join())))
+        } else if self.shown.is_some_and(|shown| shown != way && self.comes(shown)) {
+            // What is shown goes on; whether this takes its place is decided elsewhere.
+            return;
+        } else if self.shown == Some(way) {
+            self.narrator.flows_again()
+        } else {
+            Some(self.narrator.other_path(way))
+        };
+        self.show(way, status);
+    }
+
+    fn show(&mut self, way: Way, status: Option<Status>) {
+        if self.shown != Some(way) {
+            let (path, relay) = match way {
+                Way::Native => ("native", None),
+                Way::Tunnel(relay) => ("amt", Some(relay)),
+            };
+            let why = match self.shown {
+                None => "it delivered first",
+                Some(Way::Native) => "native multicast fell silent",
+                Some(Way::Tunnel(_)) if way == Way::Native => "native multicast delivers and needs no relay",
+                Some(Way::Tunnel(_)) => "the relay before fell silent",
+            };
+            self.shown = Some(way);
+            let happening = Happening::Path { path, relay, why: why.to_owned() };
+            self.flow.consumer(|consumer| consumer.happened(Instant::now(), &happening));
+        }
+        self.status(status);
+    }
+
+    fn news(&mut self, way: Way, news: &News, choice: &mut Choice, search: Option<&mut Search<'_, C>>) {
+        let now = Instant::now();
+        match (news, way) {
+            (News::Tally(Tally { socket_dropped, remedy, discarded }), _) => {
+                for (reason, count) in discarded {
+                    self.flow.meter(|meter| meter.discard(reason.clone(), *count));
+                }
+                if *socket_dropped > 0 {
+                    self.flow.meter(|meter| meter.socket_dropped(*socket_dropped));
+                    self.flow.consumer(Consumer::lost);
+                    if self.remedied.is_none_or(|at| now.saturating_duration_since(at) >= REMEDY) {
+                        self.remedied = Some(now);
+                        self.step(&format!(
+                            "{socket_dropped} datagrams found no room in the socket's buffer. {remedy}"
+                        ));
+                    }
+                }
+            }
+            (News::Remark(sentence), _) => self.step(sentence),
+            (News::Broken(error), Way::Native) => {
+                choice.native_failed();
+                if self.network.path == PathChoice::Native {
+                    let status = self.narrator.native_broken(error);
+                    self.status(Some(status));
+                } else {
+                    self.step(&format!("Native multicast cannot be joined here: {error}."));
+                }
+            }
+            (News::Broken(error), Way::Tunnel(relay)) => {
+                let status = self.narrator.broken(relay, error);
+                self.unless_shown(way, status);
+            }
+            (News::Event(event), Way::Tunnel(relay)) => {
+                self.flow.consumer(|consumer| {
+                    consumer.happened(now, &Happening::Tunnel { relay, event: *event });
+                });
+                let told = self.narrator.event(relay, event);
+                match (told.status, told.routine) {
+                    (Some(status), _) => self.unless_shown(way, status),
+                    (None, false) => self.step(&format!("{event}.")),
+                    (None, true) => tracing::debug!("{event}"),
+                }
+            }
+            (News::Connected, _) | (News::Event(_), Way::Native) => {}
+        }
+        if let (Way::Tunnel(relay), Some(search)) = (way, search) {
+            search.news(now, relay, news);
+        }
+    }
+
+    /// How a tunnel stands is how the channel stands, unless that comes by another path.
+    fn unless_shown(&mut self, way: Way, status: Status) {
+        if self.shown.is_some_and(|shown| shown != way && self.comes(shown)) {
+            self.step(&status.sentence);
+            self.narrator.still_receiving();
+        } else {
+            self.status(Some(status));
+        }
+    }
+
+    fn look(&mut self, now: Instant, choice: &mut Choice, search: Option<&mut Search<'_, C>>) {
+        if let Some(last) = self.flow.last(Way::Native) {
+            choice.native_data(last);
+        }
+        if let Some(search) = search {
+            search.look();
+        }
+        self.compare(now, choice);
+        match self.flow.verdict() {
+            None => {}
+            Some(Verdict::Fine) => {
+                let status = self.narrator.comes_again();
+                self.status(Some(status));
+            }
+            Some(Verdict::NotTs) => {
+                let status = self.narrator.not_ts();
+                self.status(Some(status));
+            }
+            Some(Verdict::OtherPort(port)) => {
+                let status = self.narrator.other_port(port);
+                self.status(Some(status));
+            }
+        }
+    }
+
+    /// Which of the ways is to be shown.
+    fn compare(&mut self, now: Instant, choice: &Choice) {
+        let Some(shown) = self.shown else { return };
+        if shown != Way::Native && choice.prefers_native(now) {
+            self.flow.prefer(Way::Native);
+            let status = self.narrator.other_path(Way::Native);
+            self.show(Way::Native, Some(status));
+        } else if !self.comes(shown)
+            && let Some(way) = self.flow.latest()
+            && way != shown
+            && self.comes(way)
+        {
+            let status = self.narrator.other_path(way);
+            self.show(way, Some(status));
+        }
+    }
+
+    fn report(&mut self, now: Instant, native_alone: bool) {
+        let path = match self.shown {
+            None => "",
+            Some(Way::Native) => "native",
+            Some(Way::Tunnel(_)) => "amt",
+        };
+        self.flow.report(now, path);
+        let last = self.flow.last(Way::Native).unwrap_or(self.since);
+        let quiet = now.saturating_duration_since(last.max(self.since));
+        if native_alone && self.network.path == PathChoice::Native && quiet >= RETRY {
+            self.since = now;
+            let status = self.narrator.native_silent(now.saturating_duration_since(last));
+            self.status(Some(status));
+        }
+    }
+
+    fn comes(&self, way: Way) -> bool {
+        self.flow.last(way).is_some_and(|last| last.elapsed() < flow::PAUSE)
+    }
+
+    fn flows(&self) -> bool {
+        self.flow.meter(|meter| meter.last().is_some_and(|last| last.elapsed() < PATIENCE))
+    }
+
+    fn status(&self, status: Option<Status>) {
+        if let Some(status) = status {
+            self.flow.consumer(|consumer| consumer.status(status));
+        }
+    }
+
+    fn step(&self, sentence: &str) {
+        self.flow.consumer(|consumer| consumer.step(sentence));
+    }
+}

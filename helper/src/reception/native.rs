@@ -1,0 +1,95 @@
+//! A channel's native paths: joined by the operating system, read by a task for each.
+
+use super::flow::{Flow, Way};
+use super::search::{Channel, Copy};
+use super::{Consumer, Network};
+use crate::transport::Batch;
+use crate::transport::native::Native;
+use crate::tunnel::{Line, News, Tally};
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::task::AbortHandle;
+use tokio::time::{interval, sleep};
+
+/// After how much silence a channel is joined anew: an interface that went away took the membership with it.
+const REJOIN: Duration = Duration::from_secs(10);
+
+/// Between two looks at the socket's counters and at the way to the source.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Joined until it is dropped.
+pub(super) struct NativePaths(Vec<AbortHandle>);
+
+impl NativePaths {
+    /// Joins a channel, and its second copy where it has one.
+    pub(super) fn join<C: Consumer>(channel: &Channel, network: &Network, flow: &Arc<Flow<C>>) -> Self {
+        let copies = channel.copies().map(|Copy { membership, port }| {
+            let (tunnels, interface) = (network.tunnels.clone(), network.interface.clone());
+            let join =
+                move || tunnels.transports().join(membership.group(), membership.source(), port, interface.as_ref());
+            tokio::spawn(stay(join, flow.path(Way::Native))).abort_handle()
+        });
+        Self(copies.collect())
+    }
+}
+
+impl Drop for NativePaths {
+    fn drop(&mut self) {
+        self.0.iter().for_each(AbortHandle::abort);
+    }
+}
+
+/// Keeps joined what `join` joins.
+async fn stay(join: impl Fn() -> io::Result<Native> + Send, line: Arc<impl Line>) {
+    let mut said = String::new();
+    let mut batch = Batch::default();
+    loop {
+        let ended = match join() {
+            Ok(native) => read(&native, &mut batch, &*line).await,
+            Err(error) => Some(error),
+        };
+        if let Some(error) = ended {
+            // The same every few seconds is no news.
+            let error = error.to_string();
+            if error != said {
+                line.news(News::Broken(error.clone()));
+                said = error;
+            }
+            sleep(REJOIN).await;
+        }
+    }
+}
+
+/// Reads until nothing comes any more, the way to the source changes, or the socket fails.
+async fn read(native: &Native, batch: &mut Batch, line: &impl Line) -> Option<io::Error> {
+    let mut dropped_before = 0;
+    let mut last = Instant::now();
+    let mut look = interval(LOOK);
+    loop {
+        tokio::select! {
+            received = native.receive(batch) => {
+                if let Err(error) = received {
+                    return Some(error);
+                }
+                let now = Instant::now();
+                native.for_each(batch, |arrival| {
+                    last = now;
+                    line.datagram(now, arrival.payload, arrival.micros);
+                });
+                line.flush(now);
+            }
+            _ = look.tick() => {
+                let dropped = native.dropped().unwrap_or(0);
+                let socket_dropped = dropped.saturating_sub(dropped_before);
+                dropped_before = dropped;
+                if socket_dropped > 0 {
+                    line.news(News::Tally(Tally { socket_dropped, remedy: native.remedy(), ..Tally::default() }));
+                }
+                if last.elapsed() >= REJOIN || native.moved() {
+                    return None;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What all channels of the process share: the tunnels, and what is known about ways to receive.
+
+use crate::discovery::{Discovery, HoldDowns, Parts};
+use crate::options::{self, PathChoice};
+use crate::transport::{Interface, Transports};
+use crate::tunnel::{Settings, Tunnels};
+use amt_shared::amt_url::RelayAddress;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What all channels of the process share.
+pub struct Network {
+    pub(crate) tunnels: Tunnels,
+    pub(super) discovery: Discovery,
+    /// Relays that brought nothing, and until when they are passed over (RFC 8777, 3.3.4.1).
+    pub(super) holds: Arc<HoldDowns>,
+    /// Which ways may be tried.
+    pub(super) path: PathChoice,
+    /// Where native multicast is joined, unless by the route to the source.
+    pub(super) interface: Option<Interface>,
+    /// The user's relays, which override those of every URL.
+    pub(crate) relays: Vec<RelayAddress>,
+}
+
+impl Network {
+    /// The network as the options describe it, with what was opened while the process still had its rights.
+    ///
+    /// # Errors
+    /// A sentence, where `--interface` names none.
+    pub fn new(options: &options::Tunnel, transports: Transports) -> anyhow::Result<Self> {
+        let interface = options.interface.as_deref().map(Interface::named).transpose()?;
+        let settings = Settings { refresh: options.refresh, ecn: options.ecn };
+        let discovery = Discovery::new(options.discovery);
+        Ok(Self {
+            tunnels: Tunnels::new(transports, settings),
+            discovery: match options.dns_server {
+                Some(server) => discovery.with_name_server(server),
+                None => discovery,
+            },
+            holds: Arc::default(),
+            path: options.path,
+            interface,
+            relays: options.relay.as_ref().map(|list| list.0.clone()).unwrap_or_default(),
+        })
+    }
+
+    /// The network of the demo, whose relay is on this machine: nothing else is asked or joined.
+    #[must_use]
+    pub fn of_the_demo(transports: Transports) -> Self {
+        let settings = Settings { refresh: Duration::from_secs(30), ecn: false };
+        Self {
+            tunnels: Tunnels::new(transports, settings),
+            discovery: Discovery::new(Parts { named: true, ..Parts::NONE }),
+            holds: Arc::default(),
+            path: PathChoice::Amt,
+            interface: None,
+            relays: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,251 @@
+//! The search for a relay that delivers: the candidates that were found, and the tunnels that are open for them.
+//!
+//! [`discovery`](crate::discovery) finds candidates, and its race decides which of them to try and when; here
+//! that is done, and told in words.
+
+use super::flow::{Flow, Way};
+use super::words::Narrator;
+use super::{Consumer, Happening, Network, Plan};
+use crate::amt::gateway::{Cause, Event};
+use crate::discovery::race::Config;
+use crate::discovery::{self, Candidate, Discovery, Failure, Found, Race, Step, Why};
+use crate::membership::Membership;
+use crate::tunnel::{Lease, News, Wanted};
+use amt_shared::AmtUrl;
+use amt_shared::amt_url::RelayAddress;
+use amt_shared::wire::{Phase, Status};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::mpsc;
+use tracing::debug;
+
+/// One copy of a channel: most have only one (SMPTE ST 2022-7 sends two).
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Copy {
+    pub(super) membership: Membership,
+    pub(super) port: u16,
+}
+
+/// A channel in addresses.
+pub(super) struct Channel {
+    first: Copy,
+    second: Option<Copy>,
+    /// What a person should know about how these came about.
+    pub(super) remarks: Vec<String>,
+}
+
+impl Channel {
+    /// Looks up what is given by name.
+    ///
+    /// # Errors
+    /// What to tell the user.
+    pub(super) async fn look_up(plan: &Plan, discovery: &Discovery) -> Result<Self, Status> {
+        let url = &plan.url;
+        let (source, group) = discovery.source_and_group(url).await.map_err(|failure| failure.status())?;
+        let first = Copy { membership: membership(group, source)?, port: url.port };
+        let second = match &url.second {
+            None => None,
+            Some(second) => {
+                let named = AmtUrl { source: second.source.clone(), group: second.group.clone(), ..url.clone() };
+                let (source, group) = discovery.source_and_group(&named).await.map_err(|failure| failure.status())?;
+                Some(Copy { membership: membership(group, source)?, port: second.port })
+            }
+        };
+        if second.is_some_and(|second| second.membership.protocol() != first.membership.protocol()) {
+            let sentence = "The two copies of this channel are not of the same IP version.";
+            return Err(failed(sentence.to_owned(), "Check the address of the channel."));
+        }
+        let remark = format!("The group {group} is kept for channels with a source: write amt://SOURCE@{group}.");
+        let remarks = url.lacks_required_source().then_some(remark).into_iter().collect();
+        Ok(Self { first, second, remarks })
+    }
+
+    pub(super) fn copies(&self) -> impl Iterator<Item = Copy> {
+        [Some(self.first), self.second].into_iter().flatten()
+    }
+}
+
+fn membership(group: IpAddr, source: Option<IpAddr>) -> Result<Membership, Status> {
+    Membership::new(group, source).map_err(|error| {
+        failed(format!("This channel cannot be joined: {error}."), "Check the address of the channel.")
+    })
+}
+
+fn failed(sentence: String, advice: &str) -> Status {
+    Status { phase: Phase::Failed, sentence, advice: Some(advice.to_owned()), relay: None }
+}
+
+/// A tunnel that is open for a channel.
+struct Open {
+    relay: SocketAddr,
+    /// One for each copy of the channel.
+    leases: Vec<Lease>,
+    joined: bool,
+    /// Its last data, as far as the race knows.
+    last: Option<Instant>,
+}
+
+/// A search that goes on.
+pub(super) struct Search<'a, C: Consumer> {
+    network: &'a Network,
+    flow: &'a Arc<Flow<C>>,
+    channel: &'a Channel,
+    named: Vec<RelayAddress>,
+    race: Race,
+    found: Option<mpsc::Receiver<Found>>,
+    /// What failed in this round of lookups, to be told where nothing was found at all.
+    failure: Option<Failure>,
+    /// A relay was found in this round.
+    any: bool,
+    open: Vec<Open>,
+}
+
+impl<'a, C: Consumer> Search<'a, C> {
+    /// Begins to look.
+    pub(super) fn new(
+        now: Instant,
+        network: &'a Network,
+        flow: &'a Arc<Flow<C>>,
+        channel: &'a Channel,
+        plan: &Plan,
+    ) -> Self {
+        let Copy { membership, .. } = channel.first;
+        let defaults = Config::new(membership.source().unwrap_or(membership.group()));
+        let head_start = if network.discovery.parts().dns_sd { defaults.head_start } else { Duration::ZERO };
+        let seconds = plan.url.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
+        let config = Config { head_start, traffic: seconds.unwrap_or(defaults.traffic), ..defaults };
+        let race = Race::new(now, rand::random(), config, Arc::clone(&network.holds));
+        let named = plan.relays.clone();
+        let mut search =
+            Self { network, flow, channel, named, race, found: None, failure: None, any: false, open: Vec::new() };
+        search.look_up(false);
+        search
+    }
+
+    fn look_up(&mut self, beyond_named: bool) {
+        let (source, named) = (self.channel.first.membership.source(), self.named.clone());
+        self.found = Some(self.network.discovery.candidates(discovery::Wanted { source, named, beyond_named }));
+        self.any = false;
+        self.failure = None;
+    }
+
+    /// What was found next; does not return while nothing is looked up. Cancelling it loses nothing.
+    pub(super) async fn found(search: &mut Option<Self>) -> Option<Found> {
+        match search.as_mut().and_then(|search| search.found.as_mut()) {
+            Some(found) => Some(found.recv().await.unwrap_or(Found::Finished)),
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes what was found.
+    pub(super) fn take(&mut self, now: Instant, found: Found, narrator: &mut Narrator) {
+        match found {
+            Found::Candidates(candidates) => {
+                self.any |= !candidates.is_empty();
+                for candidate in &candidates {
+                    let Candidate { relay, origin, .. } = candidate;
+                    let happening = Happening::Candidate { relay: *relay, why: origin.to_string() };
+                    self.flow.consumer(|consumer| consumer.happened(now, &happening));
+                }
+                self.race.candidates(now, candidates);
+            }
+            Found::Failed(failure) => {
+                if failure.is_news() {
+                    self.flow.consumer(|consumer| consumer.step(&failure.to_string()));
+                } else {
+                    debug!("{failure}");
+                }
+                self.failure.get_or_insert(failure);
+            }
+            Found::Finished => {
+                self.found = None;
+                if !self.any && !narrator.had_data() {
+                    let (sentence, advice) = match &self.failure {
+                        Some(failure) => (failure.to_string(), failure.advice()),
+                        None => ("No relay was found.".to_owned(), "Name one with ?relay= or --relay."),
+                    };
+                    let status = narrator.failed(sentence, advice);
+                    self.flow.consumer(|consumer| consumer.status(status));
+                }
+                self.race.complete(now);
+            }
+        }
+        self.steps(now, narrator);
+    }
+
+    /// What a tunnel tells.
+    pub(super) fn news(&mut self, now: Instant, relay: SocketAddr, news: &News) {
+        match news {
+            News::Connected | News::Event(Event::Query { .. }) => self.race.connected(now, relay),
+            News::Event(Event::RelayFull { .. }) => self.race.refused(now, relay, Why::Limit),
+            News::Event(Event::Discovery { attempt: 1, cause: Cause::NoQuery, .. }) => {
+                self.race.refused(now, relay, Why::Silent);
+            }
+            // The tunnel goes on trying, as does the race among the others.
+            News::Event(Event::Unreachable { .. }) | News::Broken(_) => {
+                self.race.refused(now, relay, Why::Unreachable);
+            }
+            News::Event(_) | News::Remark(_) | News::Tally(_) => {}
+        }
+    }
+
+    /// Data comes through a relay, for the first time or after a pause.
+    pub(super) fn data(&mut self, now: Instant, relay: SocketAddr) {
+        self.race.data(now, relay);
+    }
+
+    /// Looks which relays brought something; to be called a few times a second.
+    pub(super) fn look(&mut self) {
+        for open in self.open.iter_mut().filter(|open| open.joined) {
+            let last = self.flow.last(Way::Tunnel(open.relay));
+            if let Some(at) = last.filter(|_| last > open.last) {
+                open.last = last;
+                self.race.data(at, open.relay);
+            }
+        }
+    }
+
+    /// When [`steps`](Self::steps) is due.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.race.poll_timeout()
+    }
+
+    /// Does what the race decides.
+    pub(super) fn steps(&mut self, now: Instant, narrator: &mut Narrator) {
+        self.race.handle_timeout(now);
+        while let Some(step) = self.race.poll_step() {
+            match step {
+                Step::Open(candidate) => self.open(&candidate),
+                Step::Join(relay) => {
+                    if let Some(open) = self.open.iter_mut().find(|open| open.relay == relay) {
+                        open.joined = true;
+                        open.leases.iter().for_each(Lease::join);
+                    }
+                }
+                Step::Close(relay) => self.close(relay, narrator),
+                Step::Again => self.look_up(true),
+            }
+        }
+    }
+
+    fn open(&mut self, candidate: &Candidate) {
+        let Candidate { relay, discover, .. } = *candidate;
+        let leases = self.channel.copies().filter_map(|Copy { membership, port }| {
+            let line = self.flow.path(Way::Tunnel(relay));
+            self.network.tunnels.take(&Wanted { membership, port, relay, discover }, line)
+        });
+        let leases = leases.collect();
+        self.open.push(Open { relay, leases, joined: false, last: None });
+    }
+
+    fn close(&mut self, relay: SocketAddr, narrator: &mut Narrator) {
+        let Some(index) = self.open.iter().position(|open| open.relay == relay) else { return };
+        let closed = self.open.swap_remove(index);
+        if closed.joined {
+            let next = self.race.main().filter(|next| *next != relay);
+            let sentence = narrator.next_relay(relay, next);
+            self.flow.consumer(|consumer| consumer.step(&sentence));
+        }
+    }
+}
