@@ -149,6 +149,7 @@ fn loss_duplication_delay_and_reordering_are_survived() {
 fn a_relay_that_never_answers_is_asked_for_ever_and_not_too_often() {
     let mut network = network(11);
     network.stop_relay(RELAY);
+    network.data_every = None;
     network.run_for(HOUR);
     assert_eq!(count(&network, "discovery"), network.sent.len());
     let pauses: Vec<Duration> = network.sent.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();

@@ -277,9 +277,8 @@ impl Network {
                 let from = *from;
                 relay.subscribers(source, group).map(move |to| (from, to)).collect::<Vec<_>>()
             };
-            let message = data_message(source, group, number);
             for (from, to) in self.relays.iter().flat_map(subscribers).collect::<Vec<_>>() {
-                self.fly(from, to, message.clone(), 0.0);
+                self.fly(from, to, data_message(source, group, number), 0.0);
             }
         }
     }

@@ -42,7 +42,7 @@ fn an_hour_of_refreshes_loses_nothing() {
 fn refreshes_that_are_lost_lose_no_data() {
     for seed in 0..5 {
         let mut network = joined(seed);
-        network.data_every = Some(ms(100));
+        network.data_every = Some(ms(250));
         network.conditions.control_loss = 0.2;
         network.run_for(HOUR);
         assert_eq!(network.missing(), 0, "seed {seed}");
