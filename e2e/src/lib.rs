@@ -13,13 +13,15 @@ pub mod load;
 pub mod namespace;
 pub mod page;
 pub mod process;
+pub mod reception;
 pub mod stage;
 pub mod strip;
 pub mod wait;
 
 pub use browser::Browser;
 pub use helper::Helper;
-pub use namespace::Namespace;
+pub use namespace::{Namespace, Switch};
 pub use process::Process;
+pub use reception::Reception;
 pub use stage::Stage;
 pub use wait::{until, within};

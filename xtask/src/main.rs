@@ -39,7 +39,11 @@ enum Task {
         helper: Vec<String>,
     },
     /// Everything that must hold: formatting, clippy, tests on the host, in wasm, and end to end in Chromium.
-    Test,
+    Test {
+        /// Also lets the helper work with a relay that nobody here wrote (quicast-amt, installed when it is missing).
+        #[arg(long)]
+        full: bool,
+    },
     /// Measures.
     Bench {
         #[command(subcommand)]
@@ -60,13 +64,15 @@ enum Purpose {
     Demo,
     /// That, and the tests: Chromium, its driver, wasm-pack, ffmpeg, network namespaces.
     Test,
+    /// That, and `test --full`: another relay.
+    FullTest,
 }
 
 fn main() -> ExitCode {
     let done = match Options::parse().task {
         Task::Setup { purpose } => setup::run(purpose),
         Task::Demo { open, helper } => demo::run(open, &helper),
-        Task::Test => test::run(),
+        Task::Test { full } => test::run(full),
         Task::Bench { bench } => bench::run(&bench),
         Task::OpenWhenServed { address } => demo::open_when_served(&address),
     };

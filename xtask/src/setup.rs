@@ -13,6 +13,8 @@ use std::time::Instant;
 /// 0.22 wants a newer Rust than ours.
 const TRUNK: &str = "0.21.14";
 const WASM_PACK: &str = "0.15.1";
+/// A relay that nobody here wrote.
+const QUICAST: &str = "0.2.0";
 
 /// Makes sure of all tools for the purpose.
 ///
@@ -24,7 +26,7 @@ pub(crate) fn run(purpose: Purpose) -> Result<()> {
     let mut note = |result: Result<(), ByHand>| to_run_by_hand.extend(result.err());
 
     note(wasm_target());
-    if purpose == Purpose::Test {
+    if purpose >= Purpose::Test {
         for component in ["rustfmt", "clippy"] {
             note(rust_component(component));
         }
@@ -36,8 +38,11 @@ pub(crate) fn run(purpose: Purpose) -> Result<()> {
     note(cargo_tool("trunk", "trunk", TRUNK, &["--locked", "--no-default-features"]));
     // Not --locked: one of the dependencies in its own lock file can no longer be had.
     note(cargo_tool("wasm-bindgen", "wasm-bindgen-cli", &wasm_bindgen, &["--no-default-features"]));
-    if purpose == Purpose::Test {
+    if purpose >= Purpose::Test {
         note(cargo_tool("wasm-pack", "wasm-pack", WASM_PACK, &["--locked"]));
+    }
+    if purpose == Purpose::FullTest {
+        note(other_relay());
     }
 
     if !to_run_by_hand.is_empty() {
@@ -105,12 +110,30 @@ fn cargo_tool(program: &str, package: &str, version: &str, flags: &[&str]) -> Re
         println!("   {what}: there");
         return Ok(());
     }
-    let mut command = exec::program("cargo");
-    command.arg("install").args(flags).arg(format!("{package}@{version}"));
+    let mut command = cargo_install(package, version, flags);
     if let Some(found) = found {
         println!("   {what}: {found} is there and stays; this project's goes to {}", exec::own_tools().display());
         command.arg("--root").arg(exec::own_tools());
     }
+    install(&what, &mut command)
+}
+
+/// The relay of the crate `quicast-amt`. Its program is called `amt` and tells no version, so ours always lies in
+/// `target/tools`, which cargo keeps a list of.
+fn other_relay() -> Result<(), ByHand> {
+    let what = format!("quicast-amt {QUICAST}");
+    let listed = exec::output(exec::line("cargo install --list --root").arg(exec::own_tools()));
+    if listed.is_some_and(|list| list.lines().any(|line| line == format!("quicast-amt v{QUICAST}:"))) {
+        println!("   {what}: there");
+        return Ok(());
+    }
+    let flags = ["--locked", "--features", "driad,metrics,shared-upstream,pmtu-feedback"];
+    install(&what, cargo_install("quicast-amt", QUICAST, &flags).arg("--root").arg(exec::own_tools()))
+}
+
+fn cargo_install(package: &str, version: &str, flags: &[&str]) -> Command {
+    let mut command = exec::program("cargo");
+    command.arg("install").args(flags).arg(format!("{package}@{version}"));
     // They run for seconds and build for minutes: most of a release profile is not worth it here. One target
     // directory for all, for the crates they share.
     command
@@ -119,7 +142,7 @@ fn cargo_tool(program: &str, package: &str, version: &str, flags: &[&str]) -> Re
         .env("CARGO_PROFILE_RELEASE_CODEGEN_UNITS", "16")
         .env("CARGO_PROFILE_RELEASE_OPT_LEVEL", "0")
         .env("CARGO_PROFILE_RELEASE_STRIP", "true");
-    install(&what, &mut command)
+    command
 }
 
 /// What the tests want of the system: the program that shows it is there, and Debian's package of it.

@@ -3,19 +3,19 @@
 use crate::{Purpose, demo, exec, setup, steps::Steps};
 use anyhow::Result;
 
-/// Runs every check and stops at the first that fails.
+/// Runs every check and stops at the first that fails; with `full`, those too that want what CI has not.
 ///
 /// # Errors
 /// With the name of the step that failed.
-pub(crate) fn run() -> Result<()> {
+pub(crate) fn run(full: bool) -> Result<()> {
     let mut steps = Steps::new();
-    let result = checks(&mut steps);
+    let result = checks(&mut steps, full);
     steps.print_table();
     result
 }
 
-fn checks(steps: &mut Steps) -> Result<()> {
-    steps.step("tools", || setup::run(Purpose::Test))?;
+fn checks(steps: &mut Steps, full: bool) -> Result<()> {
+    steps.step("tools", || setup::run(if full { Purpose::FullTest } else { Purpose::Test }))?;
     steps.program("formatting", &mut exec::line("cargo fmt --all --check"))?;
     steps.program("crates", &mut exec::line("cargo fetch --locked"))?;
     steps.program("clippy, host", &mut exec::line("cargo clippy --locked --workspace --all-targets -- -D warnings"))?;
@@ -32,5 +32,10 @@ fn checks(steps: &mut Steps) -> Result<()> {
     demo::build(steps)?;
     // One at a time: each has a browser, a helper and a relay of its own.
     let mut end_to_end = exec::line("cargo test --locked -p amt-e2e -- --test-threads=1 --nocapture");
-    steps.tests("tests, end to end", end_to_end.env("RUST_LIB_BACKTRACE", "0"))
+    steps.tests("tests, end to end", end_to_end.env("RUST_LIB_BACKTRACE", "0"))?;
+    if full {
+        let line = "cargo test --locked -p amt-e2e --test quicast -- --ignored --test-threads=1 --nocapture";
+        steps.tests("tests, another relay", exec::line(line).env("RUST_LIB_BACKTRACE", "0"))?;
+    }
+    Ok(())
 }
