@@ -14,6 +14,7 @@ pub mod namespace;
 pub mod page;
 pub mod process;
 pub mod reception;
+pub mod sender;
 pub mod stage;
 pub mod strip;
 pub mod wait;

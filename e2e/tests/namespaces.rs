@@ -1,5 +1,6 @@
 //! Three hosts: a sender of native multicast, a relay, and a gateway that has nothing but unicast.
 
+use amt_e2e::sender::send_clip;
 use amt_e2e::stage::on_stage;
 use amt_e2e::{Namespace, Process, namespace, stage, within};
 use anyhow::Context;
@@ -22,10 +23,7 @@ async fn multicast_of_another_host_comes_through_our_relay_whole_and_the_tunnel_
         sender.run("ip", &["route", "add", "232.0.0.0/8", "dev", "out"])?;
         let helper = stage::helper_binary()?;
 
-        let mut command = sender.program("ffmpeg");
-        command.args(["-nostdin", "-loglevel", "error", "-re", "-stream_loop", "-1", "-i"]).arg(stage::clip());
-        command.args(["-c", "copy", "-f", "mpegts", "udp://232.5.5.5:5000?pkt_size=1316&ttl=4&localaddr=10.91.1.1"]);
-        let mut ffmpeg = Process::start("ffmpeg", &mut command, stage.dir())?;
+        let mut ffmpeg = send_clip(stage, &sender, "232.5.5.5:5000".parse()?, 1316)?;
 
         let mut command = relay.program(&helper);
         command.args(["demo", "--relay-only", "--relay-address", "10.91.2.1", "--upstream-interface", "native"]);
