@@ -2,8 +2,9 @@
 //! 5.1.6).
 
 use crate::amt::message::MULTICAST_DATA_HEADER;
-use crate::ipv4;
+use crate::{ipv4, ipv6};
 use std::net::SocketAddrV4;
+use std::ops::Range;
 
 const UDP_HEADER_LEN: usize = 8;
 const IP_HEADER_LEN: usize = 20;
@@ -35,7 +36,7 @@ impl DataMessage {
         write(&mut self.message);
         let packet = &mut self.message[MULTICAST_DATA_HEADER.len()..];
         debug_assert_eq!(packet.len(), IP_HEADER_LEN + udp_len);
-        set_udp_checksum(packet, IP_HEADER_LEN);
+        set_udp_checksum(packet, 12..20, IP_HEADER_LEN..IP_HEADER_LEN + udp_len);
         &self.message
     }
 }
@@ -43,34 +44,46 @@ impl DataMessage {
 /// Computes the checksum of a captured packet where its sender left that to the hardware: a sender on this
 /// machine, or behind a virtual link. Then only the sum of the pseudo-header stands there.
 pub(super) fn complete_udp_checksum(packet: &mut [u8]) {
-    let Ok(ip) = ipv4::Packet::parse(packet) else { return };
-    if ip.fragment || ip.protocol != ipv4::UDP || ip.payload.len() < UDP_HEADER_LEN {
-        return;
-    }
-    let start = IP_HEADER_LEN + ip.options.len();
-    let end = start + ip.payload.len();
-    let stands = u16::from_be_bytes([ip.payload[6], ip.payload[7]]);
-    let partial = !ipv4::checksum(&[&pseudo_header(packet, end - start)]);
-    if stands == partial {
-        set_udp_checksum(&mut packet[..end], start);
+    let Some((addresses, datagram)) = udp_in(packet) else { return };
+    let pseudo = pseudo_header(&packet[addresses.clone()], datagram.len());
+    let stands = u16::from_be_bytes([packet[datagram.start + 6], packet[datagram.start + 7]]);
+    if stands == !ipv4::checksum(&[&pseudo]) {
+        set_udp_checksum(packet, addresses, datagram);
     }
 }
 
-fn pseudo_header(packet: &[u8], udp_len: usize) -> [u8; 12] {
-    let mut pseudo = [0; 12];
-    pseudo[..8].copy_from_slice(&packet[12..20]);
-    pseudo[9] = ipv4::UDP;
-    pseudo[10..].copy_from_slice(&(udp_len as u16).to_be_bytes());
+/// Where the addresses and the UDP datagram of a packet stand that holds a whole one.
+fn udp_in(packet: &[u8]) -> Option<(Range<usize>, Range<usize>)> {
+    let (addresses, protocol, is_fragment, payload, end) = if packet.first()? >> 4 == 6 {
+        let ip = ipv6::Packet::parse(packet).ok()?;
+        (8..40, ip.protocol, ip.fragment.is_some(), ip.payload.len(), packet.len())
+    } else {
+        let ip = ipv4::Packet::parse(packet).ok()?;
+        let end = IP_HEADER_LEN + ip.options.len() + ip.payload.len();
+        (12..20, ip.protocol, ip.fragment, ip.payload.len(), end)
+    };
+    let is_udp = protocol == ipv4::UDP && !is_fragment && payload >= UDP_HEADER_LEN;
+    is_udp.then(|| (addresses, end - payload..end))
+}
+
+/// What is summed before the datagram (RFC 768; RFC 8200, 8.1): for the sum it is the same whether a zero more
+/// stands there, and in which order.
+fn pseudo_header(addresses: &[u8], udp_len: usize) -> [u8; 40] {
+    let mut pseudo = [0; 40];
+    pseudo[..addresses.len()].copy_from_slice(addresses);
+    pseudo[32..36].copy_from_slice(&(udp_len as u32).to_be_bytes());
+    pseudo[39] = ipv4::UDP;
     pseudo
 }
 
-/// Sets the checksum of the datagram that begins at `start` and ends with the packet.
-fn set_udp_checksum(packet: &mut [u8], start: usize) {
-    packet[start + 6..start + 8].fill(0);
-    let sum = ipv4::checksum(&[&pseudo_header(packet, packet.len() - start), &packet[start..]]);
+fn set_udp_checksum(packet: &mut [u8], addresses: Range<usize>, datagram: Range<usize>) {
+    let pseudo = pseudo_header(&packet[addresses], datagram.len());
+    let at = datagram.start + 6;
+    packet[at..at + 2].fill(0);
+    let sum = ipv4::checksum(&[&pseudo, &packet[datagram]]);
     // 0 would say that there is none (RFC 768).
     let sum = if sum == 0 { 0xFFFF } else { sum };
-    packet[start + 6..start + 8].copy_from_slice(&sum.to_be_bytes());
+    packet[at..at + 2].copy_from_slice(&sum.to_be_bytes());
 }
 
 #[cfg(test)]
@@ -104,17 +117,24 @@ mod tests {
 
     #[test]
     fn a_checksum_left_to_hardware_is_completed_and_a_wrong_one_kept() {
-        let right = filled(b"multicast")[2..].to_vec();
-        let mut partial = right.clone();
-        let sum = !ipv4::checksum(&[&pseudo_header(&right, right.len() - IP_HEADER_LEN)]);
-        partial[26..28].copy_from_slice(&sum.to_be_bytes());
-        complete_udp_checksum(&mut partial);
-        assert_eq!(partial, right);
+        let ipv4 = filled(b"multicast")[2..].to_vec();
+        let ipv6 = etherparse::PacketBuilder::ipv6([1; 16], [0xFF; 16], 4).udp(PORT, PORT);
+        let mut written = Vec::new();
+        ipv6.write(&mut written, b"multicast").unwrap();
+        for right in [ipv4, written] {
+            let (addresses, datagram) = udp_in(&right).unwrap();
+            let at = datagram.start + 6;
+            let mut partial = right.clone();
+            let sum = !ipv4::checksum(&[&pseudo_header(&right[addresses], datagram.len())]);
+            partial[at..at + 2].copy_from_slice(&sum.to_be_bytes());
+            complete_udp_checksum(&mut partial);
+            assert_eq!(partial, right);
 
-        let mut wrong = right.clone();
-        wrong[30] ^= 1;
-        let kept = wrong.clone();
-        complete_udp_checksum(&mut wrong);
-        assert_eq!(wrong, kept);
+            let mut wrong = right.clone();
+            wrong[at + 4] ^= 1;
+            let kept = wrong.clone();
+            complete_udp_checksum(&mut wrong);
+            assert_eq!(wrong, kept);
+        }
     }
 }

@@ -41,7 +41,7 @@ pub const DEFAULT_BIND: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALH
 pub enum Upstream {
     /// The embedded clip as the channel of [`demo_url`].
     Clip,
-    /// Native IPv4 multicast received on the interface of this name; needs root, or CAP_NET_RAW.
+    /// Native multicast received on the interface of this name; needs root, or CAP_NET_RAW.
     Interface(String),
 }
 

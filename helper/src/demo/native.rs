@@ -1,19 +1,21 @@
 //! Native multicast of an interface as what the relay forwards (RFC 7450, 5.3.3.6).
 //!
-//! In: what gateways joined. Out: IPv4 packets of these groups as they came, with their own source and port,
-//! fragments too, each in a Multicast Data message. A capture on a thread of its own takes them; an ordinary
-//! socket for each membership makes this host ask for them (IGMPv3). Dropped: whatever else the interface
-//! hears, and what the relay cannot take up in time.
+//! In: what gateways joined. Out: IPv4 and IPv6 packets of these groups as they came, with their own source and
+//! port, fragments too, each in a Multicast Data message. A capture on a thread of its own takes them; an
+//! ordinary socket for each membership makes this host ask for them (IGMPv3, MLDv2). Dropped: whatever else the
+//! interface hears, and what the relay cannot take up in time.
 
 use super::inner::complete_udp_checksum;
 use crate::amt::message::MULTICAST_DATA_HEADER;
+use crate::ipv6;
 use crate::privilege::give_up_capabilities;
+use crate::transport::join_source;
 use anyhow::Context as _;
 use pnet::datalink::{self, Channel, DataLinkReceiver, NetworkInterface};
 use socket2::{Domain, InterfaceIndexOrAddress, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
@@ -25,14 +27,14 @@ const QUEUE: usize = 1024;
 const CAPTURE_TIMEOUT: Duration = Duration::from_millis(200);
 const ETHERNET_HEADER_LEN: usize = 14;
 const ETHERTYPE_IPV4: [u8; 2] = [0x08, 0x00];
-const MIN_IP_HEADER_LEN: usize = 20;
+const ETHERTYPE_IPV6: [u8; 2] = [0x86, 0xDD];
+const MIN_IPV4_HEADER_LEN: usize = 20;
 
-type Groups = Arc<RwLock<BTreeSet<Ipv4Addr>>>;
+type Groups = Arc<RwLock<BTreeSet<IpAddr>>>;
 
 /// A capture on an interface, and what was joined there.
 pub(super) struct Native {
     interface: NetworkInterface,
-    address: Ipv4Addr,
     /// Dropping a socket leaves its group.
     memberships: BTreeMap<(IpAddr, Option<IpAddr>), Socket>,
     groups: Groups,
@@ -50,12 +52,6 @@ impl Native {
             let names: Vec<_> = interfaces.iter().map(|interface| interface.name.as_str()).collect();
             format!("There is no interface {name}; this machine has {}.", names.join(", "))
         })?;
-        let address = interface.ips.iter().find_map(|network| match network.ip() {
-            IpAddr::V4(address) => Some(address),
-            IpAddr::V6(_) => None,
-        });
-        let address = address.with_context(|| format!("The interface {name} has no IPv4 address: give it one."))?;
-
         let config = datalink::Config {
             promiscuous: false,
             read_buffer_size: 65_536,
@@ -74,17 +70,23 @@ impl Native {
         let (groups, lost) = (Groups::default(), Arc::new(AtomicU64::new(0)));
         let capture = Capture { groups: Arc::clone(&groups), lost: Arc::clone(&lost), sender };
         std::thread::Builder::new().name("multicast-capture".into()).spawn(move || capture.run(receiver))?;
-        Ok(Self { interface, address, memberships: BTreeMap::new(), groups, messages, current: Vec::new(), lost })
+        Ok(Self { interface, memberships: BTreeMap::new(), groups, messages, current: Vec::new(), lost })
     }
 
     /// Asks the network for what a gateway wants.
     pub(super) fn join(&mut self, group: IpAddr, source: Option<IpAddr>) -> std::io::Result<()> {
-        let IpAddr::V4(group_v4) = group else { return Err(ErrorKind::Unsupported.into()) };
-        let socket = Socket::new(Domain::IPV4, Type::DGRAM, None)?;
-        match source {
-            Some(IpAddr::V4(source)) => socket.join_ssm_v4(&source, &group_v4, &self.address)?,
-            Some(IpAddr::V6(_)) => return Err(ErrorKind::InvalidInput.into()),
-            None => socket.join_multicast_v4_n(&group_v4, &InterfaceIndexOrAddress::Index(self.interface.index))?,
+        if source.is_some_and(|source| source.is_ipv4() != group.is_ipv4()) {
+            return Err(ErrorKind::InvalidInput.into());
+        }
+        let domain = if group.is_ipv4() { Domain::IPV4 } else { Domain::IPV6 };
+        let socket = Socket::new(domain, Type::DGRAM, None)?;
+        let index = self.interface.index;
+        match (group, source) {
+            (_, Some(source)) => join_source(&socket, group, source, index)?,
+            (IpAddr::V4(group), None) => {
+                socket.join_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index))?;
+            }
+            (IpAddr::V6(group), None) => socket.join_multicast_v6(&group, index)?,
         }
         self.memberships.insert((group, source), socket);
         self.tell_capture();
@@ -110,12 +112,8 @@ impl Native {
     }
 
     fn tell_capture(&self) {
-        let groups = self.memberships.keys().filter_map(|(group, _)| match group {
-            IpAddr::V4(group) => Some(*group),
-            IpAddr::V6(_) => None,
-        });
         if let Ok(mut shared) = self.groups.write() {
-            *shared = groups.collect();
+            *shared = self.memberships.keys().map(|(group, _)| *group).collect();
         }
     }
 }
@@ -147,8 +145,7 @@ impl Capture {
     }
 
     fn message(&self, frame: &[u8]) -> Option<Vec<u8>> {
-        let packet = multicast_packet(frame)?;
-        let group = Ipv4Addr::from(*packet[16..].first_chunk::<4>()?);
+        let (packet, group) = multicast_packet(frame)?;
         if !self.groups.read().ok()?.contains(&group) {
             return None;
         }
@@ -160,14 +157,22 @@ impl Capture {
     }
 }
 
-/// The IPv4 packet to a group in an Ethernet frame, without the padding behind it.
-fn multicast_packet(frame: &[u8]) -> Option<&[u8]> {
+/// The packet to a group in an Ethernet frame, without the padding behind it, and the group.
+fn multicast_packet(frame: &[u8]) -> Option<(&[u8], IpAddr)> {
     let (header, packet) = frame.split_at_checked(ETHERNET_HEADER_LEN)?;
-    if header[12..] != ETHERTYPE_IPV4 || packet.len() < MIN_IP_HEADER_LEN || packet[0] >> 4 != 4 {
-        return None;
-    }
-    let packet = packet.get(..usize::from(u16::from_be_bytes([packet[2], packet[3]])))?;
-    (packet.len() >= MIN_IP_HEADER_LEN && packet[16] & 0xF0 == 0xE0).then_some(packet)
+    let length_at = |at: usize| Some(usize::from(u16::from_be_bytes(*packet.get(at..)?.first_chunk()?)));
+    let (packet, group) = match (*header.last_chunk()?, packet.first()? >> 4) {
+        (ETHERTYPE_IPV4, 4) => {
+            let packet = packet.get(..length_at(2)?).filter(|packet| packet.len() >= MIN_IPV4_HEADER_LEN)?;
+            (packet, IpAddr::from(Ipv4Addr::from(*packet[16..].first_chunk()?)))
+        }
+        (ETHERTYPE_IPV6, 6) => {
+            let packet = packet.get(..ipv6::HEADER_LEN + length_at(4)?)?;
+            (packet, IpAddr::from(Ipv6Addr::from(*packet[24..].first_chunk()?)))
+        }
+        _ => return None,
+    };
+    group.is_multicast().then_some((packet, group))
 }
 
 #[cfg(test)]
@@ -175,25 +180,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_whole_ipv4_packets_to_groups_are_taken() {
-        let mut frame = vec![0; 60];
-        frame[12..14].copy_from_slice(&ETHERTYPE_IPV4);
-        frame[14] = 0x45;
-        frame[16..18].copy_from_slice(&30_u16.to_be_bytes());
-        frame[30] = 232;
-        assert_eq!(multicast_packet(&frame).map(<[u8]>::len), Some(30));
-        let without = |at: usize, byte: u8| {
-            let mut changed = frame.clone();
-            changed[at] = byte;
-            multicast_packet(&changed).is_none()
-        };
-        assert!(without(30, 10), "unicast");
-        assert!(without(13, 0x06), "ARP");
-        assert!(without(14, 0x65), "IPv6");
-        assert!(without(16, 1), "longer than the frame");
-        assert!(without(17, 19), "shorter than its header");
-        for len in 0..frame.len() {
-            multicast_packet(&frame[..len]);
+    fn only_whole_packets_to_groups_are_taken() {
+        let mut ipv4 = vec![0; 60];
+        ipv4[12..14].copy_from_slice(&ETHERTYPE_IPV4);
+        ipv4[14] = 0x45;
+        ipv4[16..18].copy_from_slice(&30_u16.to_be_bytes());
+        ipv4[30..34].copy_from_slice(&[232, 0, 0, 1]);
+        let mut ipv6 = vec![0; 64];
+        ipv6[12..14].copy_from_slice(&ETHERTYPE_IPV6);
+        ipv6[14] = 0x60;
+        ipv6[18..20].copy_from_slice(&8_u16.to_be_bytes());
+        ipv6[38] = 0xFF;
+        ipv6[53] = 1;
+        for (frame, len, group, of_group, other, too_long) in
+            [(ipv4, 30, "232.0.0.1", 30, 0x65, 16), (ipv6, 48, "ff00::1", 38, 0x45, 18)]
+        {
+            let taken = multicast_packet(&frame).map(|(packet, group)| (packet.len(), group));
+            assert_eq!(taken, Some((len, group.parse().unwrap())));
+            let without = |at: usize, byte: u8| {
+                let mut changed = frame.clone();
+                changed[at] = byte;
+                multicast_packet(&changed).is_none()
+            };
+            assert!(without(of_group, 10), "unicast");
+            assert!(without(13, 0x06), "ARP");
+            assert!(without(14, other), "another version");
+            assert!(without(too_long, 1), "longer than the frame");
+            assert!(len != 30 || without(17, 19), "shorter than its header");
+            for len in 0..frame.len() {
+                multicast_packet(&frame[..len]);
+            }
         }
     }
 }

@@ -15,6 +15,7 @@ pub mod udp;
 
 pub use inlet::Batch;
 pub use interface::Interface;
+pub(crate) use sockets::join_source;
 
 use crate::options::TransportChoice;
 use anyhow::bail;

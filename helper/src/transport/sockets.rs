@@ -89,7 +89,7 @@ pub(super) fn is_large(socket: &Socket) -> bool {
 
 /// Asks for a group on an interface by its index, of one source alone: IGMPv3 or MLDv2 on the wire (RFC 3678,
 /// 5.1). The kernel's filter then lets no other source through to this socket.
-pub(super) fn join_source(socket: &Socket, group: IpAddr, source: IpAddr, interface: u32) -> io::Result<()> {
+pub(crate) fn join_source(socket: &Socket, group: IpAddr, source: IpAddr, interface: u32) -> io::Result<()> {
     let mut request = [0; size_of::<libc::group_source_req>()];
     request[..4].copy_from_slice(&interface.to_ne_bytes());
     for (place, address) in [
