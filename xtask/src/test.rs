@@ -34,7 +34,7 @@ fn checks(steps: &mut Steps, full: bool) -> Result<()> {
     let mut end_to_end = exec::line("cargo test --locked -p amt-e2e -- --test-threads=1 --nocapture");
     steps.tests("tests, end to end", end_to_end.env("RUST_LIB_BACKTRACE", "0"))?;
     if full {
-        let line = "cargo test --locked -p amt-e2e --test quicast -- --ignored --test-threads=1 --nocapture";
+        let line = "cargo test --locked -p amt-e2e --test relays -- --ignored --test-threads=1 --nocapture";
         steps.tests("tests, another relay", exec::line(line).env("RUST_LIB_BACKTRACE", "0"))?;
     }
     Ok(())
