@@ -123,8 +123,11 @@ impl Relay {
     ///
     /// # Errors
     /// Those that end the relay: its socket, its capture or its frame log fails. Nothing a gateway sends is one.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let address = self.socket.local_addr()?;
+        if let Source::Native(native) = &mut self.source {
+            native.begin()?;
+        }
         let socket = tokio::net::UdpSocket::from_std(self.socket)?;
         say(format_args!("Relay: {}.", self.what));
         let mut driver = Driver::new(socket, address.ip(), self.source);

@@ -8,7 +8,6 @@
 use super::inner::complete_udp_checksum;
 use crate::amt::message::MULTICAST_DATA_HEADER;
 use crate::ipv6;
-use crate::privilege::give_up_capabilities;
 use crate::transport::join_source;
 use anyhow::Context as _;
 use pnet::datalink::{self, Channel, DataLinkReceiver, NetworkInterface};
@@ -42,10 +41,12 @@ pub(super) struct Native {
     /// The message last taken.
     current: Vec<u8>,
     lost: Arc<AtomicU64>,
+    /// What the thread needs, until it is started.
+    capture: Option<Capture>,
 }
 
 impl Native {
-    /// Opens the capture; needs CAP_NET_RAW.
+    /// Opens the capture; needs CAP_NET_RAW. [`begin`](Self::begin) starts it.
     pub(super) fn open(name: &str) -> anyhow::Result<Self> {
         let interfaces = datalink::interfaces();
         let interface = interfaces.iter().find(|interface| interface.name == name).cloned().with_context(|| {
@@ -68,9 +69,18 @@ impl Native {
         };
         let (sender, messages) = mpsc::channel(QUEUE);
         let (groups, lost) = (Groups::default(), Arc::new(AtomicU64::new(0)));
-        let capture = Capture { groups: Arc::clone(&groups), lost: Arc::clone(&lost), sender };
-        std::thread::Builder::new().name("multicast-capture".into()).spawn(move || capture.run(receiver))?;
-        Ok(Self { interface, memberships: BTreeMap::new(), groups, messages, current: Vec::new(), lost })
+        let capture = Capture { receiver, groups: Arc::clone(&groups), lost: Arc::clone(&lost), sender };
+        let capture = Some(capture);
+        Ok(Self { interface, memberships: BTreeMap::new(), groups, messages, current: Vec::new(), lost, capture })
+    }
+
+    /// Starts the thread that captures; to be called once rights are given up. The C library changes the user of
+    /// all threads alike, and ends the process where one of them may not any more.
+    pub(super) fn begin(&mut self) -> std::io::Result<()> {
+        if let Some(capture) = self.capture.take() {
+            std::thread::Builder::new().name("multicast-capture".into()).spawn(move || capture.run())?;
+        }
+        Ok(())
     }
 
     /// Asks the network for what a gateway wants.
@@ -119,6 +129,7 @@ impl Native {
 }
 
 struct Capture {
+    receiver: Box<dyn DataLinkReceiver>,
     groups: Groups,
     lost: Arc<AtomicU64>,
     sender: mpsc::Sender<Vec<u8>>,
@@ -126,35 +137,32 @@ struct Capture {
 
 impl Capture {
     /// Takes packets until the relay is gone or the interface fails.
-    fn run(self, mut receiver: Box<dyn DataLinkReceiver>) {
-        // This thread may be there before the process gives up what it does not need, and has rights of its own.
-        if let Err(error) = give_up_capabilities() {
-            tracing::warn!("{error:#}");
-        }
+    fn run(mut self) {
         while !self.sender.is_closed() {
-            let frame = match receiver.next() {
+            let frame = match self.receiver.next() {
                 Ok(frame) => frame,
                 Err(error) if matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::Interrupted) => continue,
                 Err(_) => return,
             };
-            let Some(message) = self.message(frame) else { continue };
+            let Some(message) = message(&self.groups, frame) else { continue };
             if self.sender.try_send(message).is_err() {
                 self.lost.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
+}
 
-    fn message(&self, frame: &[u8]) -> Option<Vec<u8>> {
-        let (packet, group) = multicast_packet(frame)?;
-        if !self.groups.read().ok()?.contains(&group) {
-            return None;
-        }
-        let mut message = Vec::with_capacity(MULTICAST_DATA_HEADER.len() + packet.len());
-        message.extend(MULTICAST_DATA_HEADER);
-        message.extend_from_slice(packet);
-        complete_udp_checksum(&mut message[MULTICAST_DATA_HEADER.len()..]);
-        Some(message)
+/// The Multicast Data message around the packet in a frame, where that is of one of the groups.
+fn message(groups: &Groups, frame: &[u8]) -> Option<Vec<u8>> {
+    let (packet, group) = multicast_packet(frame)?;
+    if !groups.read().ok()?.contains(&group) {
+        return None;
     }
+    let mut message = Vec::with_capacity(MULTICAST_DATA_HEADER.len() + packet.len());
+    message.extend(MULTICAST_DATA_HEADER);
+    message.extend_from_slice(packet);
+    complete_udp_checksum(&mut message[MULTICAST_DATA_HEADER.len()..]);
+    Some(message)
 }
 
 /// The packet to a group in an Ethernet frame, without the padding behind it, and the group.
