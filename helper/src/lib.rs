@@ -12,12 +12,15 @@ mod ipv4;
 mod ipv6;
 pub mod membership;
 pub mod options;
+#[cfg(test)]
+mod own_network;
 pub mod privilege;
 pub mod probe;
 mod reader;
 pub mod reassembly;
 pub mod receive;
 pub mod reception;
+pub mod reinject;
 pub mod rtp;
 pub mod server;
 pub mod terminal;

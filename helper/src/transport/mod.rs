@@ -52,6 +52,7 @@ pub struct Transports {
     raw: Option<RawSenders>,
     sockets: UdpSockets,
     choice: TransportChoice,
+    keep_off: Option<u32>,
 }
 
 impl Transports {
@@ -74,7 +75,7 @@ impl Transports {
                 Err(error) => bail!("Raw sockets cannot be opened here: {error}. Leave “--transport raw” out."),
             },
         };
-        Ok(Self { raw, sockets: UdpSockets::open(), choice })
+        Ok(Self { raw, sockets: UdpSockets::open(), choice, keep_off: None })
     }
 
     /// The transport that tunnels will use, for the status and for people.
@@ -109,6 +110,13 @@ impl Transports {
         Udp::open(self.sockets.take(relay.ip())?, relay).map(Transport::Udp)
     }
 
+    /// Lets nothing be joined natively on the interface of this index, because tunnels' packets are sent on into
+    /// its network: where two machines do so, each would take the other's for the channel itself, stop its own
+    /// tunnel, and both would be silent.
+    pub fn keep_off(&mut self, index: u32) {
+        self.keep_off = Some(index);
+    }
+
     /// Joins a group without a tunnel, on `interface` or else where the source is reached.
     ///
     /// # Errors
@@ -120,7 +128,7 @@ impl Transports {
         port: u16,
         interface: Option<&Interface>,
     ) -> io::Result<Native> {
-        Native::join_with(self.sockets.take(group)?, group, source, port, interface)
+        Native::join_with(self.sockets.take(group)?, group, source, port, (interface, self.keep_off))
     }
 }
 

@@ -26,7 +26,7 @@ impl Native {
     /// # Errors
     /// The system's: no such interface, too many groups; or addresses of two versions of IP.
     pub fn join(group: IpAddr, source: Option<IpAddr>, port: u16, interface: Option<&Interface>) -> io::Result<Self> {
-        Self::join_with(sockets::ordinary(group)?, group, source, port, interface)
+        Self::join_with(sockets::ordinary(group)?, group, source, port, (interface, None))
     }
 
     pub(super) fn join_with(
@@ -34,7 +34,7 @@ impl Native {
         group: IpAddr,
         source: Option<IpAddr>,
         port: u16,
-        interface: Option<&Interface>,
+        (interface, keep_off): (Option<&Interface>, Option<u32>),
     ) -> io::Result<Self> {
         if source.is_some_and(|source| source.is_ipv4() != group.is_ipv4()) {
             return Err(io::Error::new(ErrorKind::InvalidInput, "group and source are of two versions of IP"));
@@ -46,9 +46,12 @@ impl Native {
         // 0 leaves the choice to the kernel.
         let index = interface.or(found.as_ref()).map_or(0, Interface::index);
 
+        if keep_off == Some(index) {
+            return Err(io::Error::new(ErrorKind::Unsupported, "its network is the one that is reinjected into"));
+        }
+        // Not SO_REUSEPORT: Linux gives a datagram that one socket of such a set is to hear, by its source or its
+        // interface, to any of the set (seen with 6.18).
         socket.set_reuse_address(true)?;
-        // For programs that set this one alone; it is not needed among those that set the other.
-        let _ = socket.set_reuse_port(true);
         match group {
             IpAddr::V4(_) => socket.set_multicast_all_v4(false)?,
             IpAddr::V6(_) => socket.set_multicast_all_v6(false)?,

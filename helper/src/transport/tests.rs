@@ -1,6 +1,7 @@
 //! Real sockets on loopback.
 
 use super::*;
+use crate::own_network;
 use nix::libc;
 use socket2::SockRef;
 use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
@@ -53,26 +54,13 @@ async fn one_source_of_a_group_is_heard_and_no_other_by_several_programs_at_once
     assert_eq!(one.dropped(), Some(0));
 }
 
-/// Loopback routes no IPv6 multicast, so this wants a network of its own, with one interface that leads nowhere:
-/// it starts itself there. Needs root.
+/// Loopback routes no IPv6 multicast.
 #[test]
 fn ipv6_groups_are_joined_with_their_source_and_with_any() {
-    const INSIDE: &str = "AMT_HELPER_TEST_NETWORK";
-    if std::env::var_os(INSIDE).is_some() {
+    let name = "transport::tests::ipv6_groups_are_joined_with_their_source_and_with_any";
+    if own_network::enter(name, "ip address add 2001:db8::1/64 dev one") {
         tokio::runtime::Runtime::new().unwrap().block_on(join_ipv6_groups());
-        return;
     }
-    if !crate::privilege::is_root() {
-        return;
-    }
-    let script = "ip link add nowhere type veth peer name end && ip link set nowhere up && ip link set end up && \
-                  ip address add 2001:db8::1/64 dev nowhere nodad && exec \"$0\" --exact \"$1\"";
-    let own_name = "transport::tests::ipv6_groups_are_joined_with_their_source_and_with_any";
-    let mut command = std::process::Command::new("unshare");
-    command.args(["--net", "sh", "-c", script]).arg(std::env::current_exe().unwrap()).arg(own_name);
-    let output = command.env(INSIDE, "1").output().unwrap();
-    let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && said.contains("1 passed"), "{said}");
 }
 
 async fn join_ipv6_groups() {
@@ -81,7 +69,7 @@ async fn join_ipv6_groups() {
     // No interface is named: the way to the source leads to it.
     let right = Native::join(group, Some(here), 5004, None).unwrap();
     let wrong = Native::join(group, Some("2001:db8::2".parse().unwrap()), 5004, None).unwrap();
-    let any = Native::join(group, None, 5004, Some(&Interface::named("nowhere").unwrap())).unwrap();
+    let any = Native::join(group, None, 5004, Some(&Interface::named("one").unwrap())).unwrap();
     let sources = std::fs::read_to_string("/proc/net/mcfilter6").unwrap();
     assert!(sources.contains("20010db8000000000000000000000001"), "the operating system filters:\n{sources}");
     let sender = UdpSocket::bind((here, 0)).unwrap();
@@ -93,15 +81,25 @@ async fn join_ipv6_groups() {
     assert!(tokio::time::timeout(Duration::from_millis(50), wrong.receive(&mut batch)).await.is_err());
     // The address by which the source was reached gives way to another.
     assert!(!right.moved());
-    let changed = std::process::Command::new("sh")
-        .args([
-            "-c",
-            "ip address add 2001:db8:1::7/64 dev nowhere nodad && ip address del 2001:db8::1/64 dev nowhere && \
-                      ip route add 2001:db8::/64 dev nowhere",
-        ])
-        .status();
-    assert!(changed.unwrap().success());
+    own_network::ip("address add 2001:db8:1::7/64 dev one");
+    own_network::ip("address del 2001:db8::1/64 dev one");
+    own_network::ip("route add 2001:db8::/64 dev one");
     assert!(right.moved());
+}
+
+/// Two channels may have one group and one port.
+#[tokio::test]
+async fn each_of_two_sources_of_a_group_goes_to_the_one_that_joined_it() {
+    let (group, port, lo) = (IpAddr::from([232, 77, 1, 3]), a_free_port(), loopback());
+    let sources = [5, 6].map(|last| IpAddr::from([127, 0, 0, last]));
+    let joined = sources.map(|source| Native::join(group, Some(source), port, Some(&lo)).unwrap());
+    for _ in 0..20 {
+        for (source, native) in sources.into_iter().zip(&joined) {
+            let sender = sender(source);
+            sender.send_to(b"its own", (group, port)).unwrap();
+            assert_eq!(received(native).await, [(sender.local_addr().unwrap(), b"its own".to_vec())]);
+        }
+    }
 }
 
 #[tokio::test]
@@ -110,6 +108,10 @@ async fn what_cannot_be_joined_is_an_error_and_not_a_silence() {
     assert_eq!(error.err().unwrap().kind(), io::ErrorKind::InvalidInput);
     let error = Native::join([192, 0, 2, 1].into(), None, 1234, Some(&loopback()));
     assert!(error.is_err(), "no group");
+    let mut transports = Transports::open(TransportChoice::Udp).unwrap();
+    transports.keep_off(loopback().index());
+    let error = transports.join([232, 77, 1, 2].into(), Some(Ipv4Addr::LOCALHOST.into()), 1234, None);
+    assert_eq!(error.err().unwrap().kind(), io::ErrorKind::Unsupported);
 }
 
 #[tokio::test]
