@@ -11,6 +11,7 @@ pub mod discovery;
 mod ipv4;
 mod ipv6;
 pub mod membership;
+pub mod merge;
 pub mod options;
 #[cfg(test)]
 mod own_network;

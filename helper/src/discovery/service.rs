@@ -13,6 +13,8 @@ pub(super) const SERVICE: &str = "_amt._udp";
 /// Instances, and addresses of all of them, that are looked at.
 const MAX_INSTANCES: usize = 8;
 const MAX_ADDRESSES: usize = 16;
+/// Domains that one domain may recommend.
+const MAX_DOMAINS: usize = 4;
 
 /// What is known of the instances of the service in one domain.
 #[derive(Debug)]
@@ -32,6 +34,20 @@ struct Server {
     weight: u16,
     port: u16,
     target: Name,
+}
+
+/// What to ask for (PTR) to learn which other domains are to be looked at (RFC 6763, 11).
+pub(super) fn recommended(domain: &Name) -> Option<Name> {
+    Name::from_ascii("lb._dns-sd._udp").ok()?.append_domain(domain).ok()
+}
+
+/// The domains of the answer, other than the one that was asked.
+pub(super) fn domains(question: &Name, asked: &Name, answer: &Message) -> Vec<Name> {
+    let domains = answer.answers.iter().filter(|record| record.name == *question).filter_map(|record| {
+        let RData::PTR(domain) = &record.data else { return None };
+        (domain.0 != *asked).then(|| domain.0.clone())
+    });
+    domains.take(MAX_DOMAINS).collect()
 }
 
 /// A relay that announces itself.

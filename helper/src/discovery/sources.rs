@@ -17,12 +17,12 @@ use super::neighbourhood::Neighbourhood;
 use super::parts::Parts;
 use super::record::{Record, Relay};
 use super::reverse::{self, Answer};
-use super::service::{Announced, Services};
+use super::service::{self, Announced, Services};
 use crate::amt;
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::{Host, RelayAddress};
 use futures_util::future::{join, join_all, join4};
-use hickory_resolver::proto::rr::Name;
+use hickory_resolver::proto::rr::{Name, RecordType};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use tokio::sync::mpsc;
 
@@ -275,9 +275,21 @@ impl Discovery {
         }
     }
 
-    /// Unicast DNS-SD (RFC 6763, 11). Whether there were any.
+    /// Unicast DNS-SD in one of our domains, and in those that it recommends (RFC 6763, 11). Whether there were any.
     async fn announced_in(&self, domain: &Name, servers: &Servers, found: &mpsc::Sender<Found>) -> bool {
-        let (Ok(servers), Some(mut services)) = (servers, Services::of(domain)) else { return false };
+        let Ok(servers) = servers else { return false };
+        let recommended = async {
+            let Some(question) = service::recommended(domain) else { return false };
+            let answer = servers.ask(&question, RecordType::PTR).await;
+            let domains = answer.map(|answer| service::domains(&question, domain, &answer)).unwrap_or_default();
+            join_all(domains.iter().map(|domain| self.services_of(domain, servers, found))).await.contains(&true)
+        };
+        let (own, recommended) = join(self.services_of(domain, servers, found), recommended).await;
+        own || recommended
+    }
+
+    async fn services_of(&self, domain: &Name, servers: &NameServers, found: &mpsc::Sender<Found>) -> bool {
+        let Some(mut services) = Services::of(domain) else { return false };
         loop {
             let questions = services.questions();
             if questions.is_empty() {

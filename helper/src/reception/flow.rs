@@ -4,8 +4,8 @@
 //! is free but for the moments when two paths bring something at once, or somebody looks at the counters.
 
 use super::Consumer;
-use super::interim::{Delivery, Merge, PathId};
 use super::meter::{Meter, Verdict};
+use crate::merge::{Delivery, Merge, PathId};
 use crate::tunnel::{Line, News};
 use amt_shared::stats::ChannelStats;
 use std::net::SocketAddr;

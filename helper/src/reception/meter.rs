@@ -1,7 +1,7 @@
 //! Counts what a tunnel does, and judges whether it is what was asked for.
 
-use super::interim::Merge;
 use crate::channel::packets;
+use crate::merge::Merge;
 use amt_shared::stats::ChannelStats;
 use amt_shared::ts::{Continuity, ContinuityTracker, NULL_PID};
 use std::collections::VecDeque;

@@ -7,7 +7,6 @@
 
 mod choice;
 mod flow;
-mod interim;
 mod meter;
 mod native;
 mod network;

@@ -289,6 +289,14 @@ async fn neighbours_and_domains_are_asked_for_relays_that_announce_themselves() 
             address("near.local.", "192.0.2.1"),
             address("far.local.", "192.0.2.66"),
         ]),
+        ("lb._dns-sd._udp.site.example.", RecordType::PTR) => {
+            Reply::Records(vec![ptr(owner, "site.example."), ptr(owner, "campus.example.")])
+        }
+        ("_amt._udp.campus.example.", RecordType::PTR) => Reply::Records(vec![
+            ptr(owner, "C._amt._udp.campus.example."),
+            srv("C._amt._udp.campus.example.", 9, 0, 2268, "c.example."),
+            address("c.example.", "192.0.2.3"),
+        ]),
         ("_amt._udp.site.example.", RecordType::PTR) => Reply::Records(vec![ptr(owner, "R._amt._udp.site.example.")]),
         ("R._amt._udp.site.example.", RecordType::SRV) => {
             Reply::Records(vec![srv(owner, 1, 0, 2268, "r.site.example.")])
@@ -302,8 +310,9 @@ async fn neighbours_and_domains_are_asked_for_relays_that_announce_themselves() 
     let (found, failures) = all(&discovery, wanted("")).await;
     let near = at("192.0.2.1:2269", Origin::DnsSd { priority: 0, weight: 3 });
     let far = at("[2001:db8::7]:2268", Origin::DnsSd { priority: 1, weight: 0 });
-    assert!(found.contains(&near) && found.contains(&far), "{found:?}");
-    assert_eq!((found.len(), failures.len()), (2, 0));
+    let recommended = at("192.0.2.3:2268", Origin::DnsSd { priority: 9, weight: 0 });
+    assert!([near, far, recommended].iter().all(|relay| found.contains(relay)), "{found:?}");
+    assert_eq!((found.len(), failures.len()), (3, 0));
 }
 
 #[tokio::test]

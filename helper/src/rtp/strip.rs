@@ -1,34 +1,12 @@
-//! RTP around MPEG-TS (RFC 3550, 5.1; RFC 2250, 2): told from plain TS by looking, stripped, and its losses
-//! counted.
-//!
-//! In goes a UDP payload, out comes the TS in it. Plain TS passes as it is; a byte 0x47 at its start cannot be
-//! RTP of version 2. What is dropped: a packet that was already there, one that comes too late to be of use
-//! (order is not restored, and a hole is already counted for it), and what an RTP stream carries beside TS
-//! (RTCP, FEC).
+//! RTP of one path, stripped without being put in order.
 
+use super::Discard;
 use crate::reader::{Reader, Truncated};
 use amt_shared::ts::{PACKET_LEN, SYNC_BYTE};
 
-/// MPEG-TS among the static payload types (RFC 3551, 6).
 const MP2T: u8 = 33;
-/// A step further than this is a sender that began anew, not loss (RFC 3550, A.1).
 const MAX_DROPOUT: u16 = 3000;
-/// A packet this far behind is late, or there for the second time; how much `Sequence::seen` remembers.
 const MAX_MISORDER: u16 = 64;
-
-/// Why a packet is dropped.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
-pub enum Discard {
-    /// The packet was already there.
-    #[error("RTP packet for the second time")]
-    Duplicate,
-    /// Later packets were already passed on.
-    #[error("RTP packet too late")]
-    Late,
-    /// In a stream of RTP, but not TS.
-    #[error("RTP packet that carries no TS")]
-    OtherPayload,
-}
 
 /// Follows one channel's datagrams.
 #[derive(Clone, Copy, Debug, Default)]
@@ -138,7 +116,3 @@ impl<'a> Header<'a> {
         Ok(Self { payload_type: second & 0x7F, sequence, ssrc, payload })
     }
 }
-
-#[cfg(test)]
-#[path = "rtp_tests.rs"]
-mod tests;
