@@ -21,7 +21,7 @@ use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use core::net::{IpAddr, Ipv6Addr};
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 
@@ -239,7 +239,8 @@ fn check_group(group: &Host) -> Result<(), UrlError> {
 
 fn check_source(source: Option<&Host>, group: &Host) -> Result<(), UrlError> {
     let Some(Host::Address(source)) = source else { return Ok(()) };
-    if !is_unicast(*source) {
+    // What a machine sends to itself never comes to a relay.
+    if !is_unicast(*source) || source.is_loopback() {
         return Err(UrlError::SourceNotUnicast(*source));
     }
     match group {
@@ -250,8 +251,15 @@ fn check_source(source: Option<&Host>, group: &Host) -> Result<(), UrlError> {
     }
 }
 
+/// Whether something can be sent to or by this address: not “this network” and not kept for later or broadcast
+/// (RFC 6890, 2.2.2), not IPv4 in the guise of IPv6, and no link-local IPv6 address, which would need its interface.
 fn is_unicast(address: IpAddr) -> bool {
-    !address.is_multicast() && !address.is_unspecified() && address != IpAddr::V4(Ipv4Addr::BROADCAST)
+    match address {
+        IpAddr::V4(v4) => !v4.is_multicast() && !matches!(v4.octets()[0], 0 | 240..),
+        IpAddr::V6(v6) => {
+            !v6.is_multicast() && !v6.is_unspecified() && !v6.is_unicast_link_local() && v6.to_ipv4_mapped().is_none()
+        }
+    }
 }
 
 /// Splits `host[:port]`, where an IPv6 host stands in brackets.

@@ -78,7 +78,7 @@ impl Relay {
     /// A sentence that says what could not be opened and what to do.
     pub fn bind(options: &RelayOptions) -> anyhow::Result<Self> {
         let bind = options.bind;
-        if bind.ip().is_unspecified() || bind.ip().is_multicast() {
+        if bind.ip().is_unspecified() || bind.ip().is_multicast() || bind.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
             // Gateways are told to come to this address (RFC 7450, 5.1.2).
             bail!("A relay needs an address that gateways can send to, and {} is none.", bind.ip());
         }

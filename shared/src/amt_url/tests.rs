@@ -1,4 +1,6 @@
 use super::*;
+use alloc::format;
+use core::net::Ipv4Addr;
 use proptest::prelude::*;
 
 fn parse(text: &str) -> AmtUrl {
@@ -71,13 +73,13 @@ fn what_cannot_be_is_refused_with_its_reason() {
     assert!(matches!(refusal("amt://232.1.1.2@232.1.1.1"), UrlError::SourceNotUnicast(_)));
     assert!(matches!(refusal("amt://[2001:db8::1]@232.1.1.1"), UrlError::Families { .. }));
     for port in ["0", "65536", "abc", "", "+80"] {
-        assert!(matches!(refusal(&alloc::format!("amt://239.1.1.1:{port}")), UrlError::Port(_)), "{port}");
+        assert!(matches!(refusal(&format!("amt://239.1.1.1:{port}")), UrlError::Port(_)), "{port}");
     }
     for timeout in ["0", "-1", "2.5", "soon", "3601"] {
-        assert!(matches!(refusal(&alloc::format!("amt://239.1.1.1?timeout={timeout}")), UrlError::Timeout(_)));
+        assert!(matches!(refusal(&format!("amt://239.1.1.1?timeout={timeout}")), UrlError::Timeout(_)));
     }
     for host in ["239.1.1", "239.1.1.1.1", "256.1.1.1", "a b", "-x.example", "a..b", "[239.1.1.1]"] {
-        assert!(matches!(refusal(&alloc::format!("amt://{host}")), UrlError::Host(_)), "{host}");
+        assert!(matches!(refusal(&format!("amt://{host}")), UrlError::Host(_)), "{host}");
     }
     assert!(matches!(refusal("amt://239.1.1.1?relay=255.255.255.255"), UrlError::Relay(_)));
 }
@@ -111,7 +113,7 @@ fn the_second_copy_is_read_and_is_part_of_the_channel() {
 #[test]
 fn a_second_copy_that_cannot_be_is_refused_with_its_reason() {
     let first = "amt://10.0.0.1@232.1.1.1";
-    let refused = |second: &str| refusal(&alloc::format!("{first}?second={second}"));
+    let refused = |second: &str| refusal(&format!("{first}?second={second}"));
     assert_eq!(refused("10.0.0.1@232.1.1.1"), UrlError::SecondIsFirst);
     assert_eq!(refused("232.1.1.1:1234"), UrlError::SecondIsFirst);
     assert!(matches!(refused("[2001:db8::1]@[ff3e::1]"), UrlError::SecondFamily { .. }));
@@ -126,7 +128,8 @@ fn a_second_copy_that_cannot_be_is_refused_with_its_reason() {
 }
 
 fn v4() -> impl Strategy<Value = Ipv4Addr> {
-    (1u8..=223, any::<[u8; 3]>()).prop_map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d))
+    let first = (1u8..=223).prop_filter("what a machine sends to itself is no channel", |first| *first != 127);
+    (first, any::<[u8; 3]>()).prop_map(|(a, [b, c, d])| Ipv4Addr::new(a, b, c, d))
 }
 
 fn v6() -> impl Strategy<Value = Ipv6Addr> {
@@ -179,8 +182,33 @@ proptest! {
     #[test]
     fn any_text_is_a_url_or_a_sentence(text in "\\PC*", tail in "([amt:/@.?&=\\[\\]0-9a-f%,]|second=)*") {
         let _ = text.parse::<AmtUrl>();
-        if let Ok(url) = alloc::format!("amt://{tail}").parse::<AmtUrl>() {
+        if let Ok(url) = format!("amt://{tail}").parse::<AmtUrl>() {
             prop_assert_eq!(url.to_string().parse::<AmtUrl>(), Ok(url));
         }
     }
+}
+
+#[test]
+fn addresses_that_nobody_can_have_are_refused_with_a_sentence() {
+    for relay in ["0.0.0.0", "0.1.2.3", "224.0.0.1", "240.0.0.1", "255.255.255.255", "[::]", "[ff02::1]", "[fe80::1]"] {
+        let refused = refusal(&format!("amt://232.1.1.1?relay={relay}"));
+        assert!(matches!(refused, UrlError::Relay(_)), "{relay}: {refused}");
+        assert!(refused.to_string().ends_with("must be a unicast address or a name."), "{refused}");
+    }
+    assert!(matches!(refusal("amt://232.1.1.1?relay=[::ffff:192.0.2.1]"), UrlError::Relay(_)));
+    for source in ["0.0.0.0", "0.1.2.3", "127.0.0.1", "240.0.0.1", "255.255.255.255"] {
+        assert!(matches!(refusal(&format!("amt://{source}@232.1.1.1")), UrlError::SourceNotUnicast(_)), "{source}");
+    }
+    for source in ["[::]", "[::1]", "[fe80::1]", "[::ffff:192.0.2.1]"] {
+        assert!(matches!(refusal(&format!("amt://{source}@[ff3e::1]")), UrlError::SourceNotUnicast(_)), "{source}");
+    }
+    for group in ["127.0.0.1", "0.0.0.0", "255.255.255.255", "[::1]"] {
+        assert!(matches!(refusal(&format!("amt://{group}")), UrlError::NotMulticast(_)), "{group}");
+    }
+    // Interface-local (the loopback of groups) and link-local; reserved scope 0 too.
+    for group in ["224.0.0.1", "224.0.0.255", "[ff01::1]", "[ff02::1]", "[ff31::1]", "[ff30::1]"] {
+        assert!(matches!(refusal(&format!("amt://{group}")), UrlError::LinkLocal(_)), "{group}");
+    }
+    // A relay on this machine is what the demo has.
+    assert_eq!(parse("amt://232.1.1.1?relay=127.0.0.1").relays.len(), 1);
 }
