@@ -53,7 +53,7 @@ pub fn give_up(user: Option<&str>) -> anyhow::Result<Option<String>> {
 ///
 /// # Errors
 /// Where some are left.
-fn give_up_capabilities() -> anyhow::Result<Vec<Capability>> {
+pub(crate) fn give_up_capabilities() -> anyhow::Result<Vec<Capability>> {
     const REFUSED: &str = "Capabilities could not be given up";
     let mut had: Vec<_> = caps::read(None, CapSet::Permitted).context(REFUSED)?.into_iter().collect();
     had.sort_by_key(Capability::index);
