@@ -12,7 +12,7 @@ mod log;
 pub use line::{Level, Line};
 
 use crate::options::{General, LogFormat};
-use crate::privilege::give_up_capabilities;
+use crate::privilege::{give_up_capabilities, is_root};
 use limiter::{Limiter, Summary};
 use std::fmt::Display;
 use std::io::{Write, stderr, stdout};
@@ -94,7 +94,10 @@ fn printer() -> &'static Printer {
         let (sender, jobs) = sync_channel(WAITING);
         std::thread::spawn(move || {
             // The first line may come before the process gives its rights up, which each thread has by itself.
-            let _ = give_up_capabilities();
+            // Root's go in every thread at once, and that aborts where one thread has fewer than the others.
+            if !is_root() {
+                let _ = give_up_capabilities();
+            }
             print(&jobs);
         });
         Printer(sender)
