@@ -4,8 +4,9 @@
 use amt_helper::channel::Channels;
 use amt_helper::demo::{Relay, RelayOptions, Upstream, demo_url};
 use amt_helper::options::documents::man_page;
-use amt_helper::options::{Command, Demo, Listen, Options, Probe, Receive, Serve, Sockets};
+use amt_helper::options::{Command, Demo, Distribution, Listen, Options, Probe, Receive, Serve, Sockets};
 use amt_helper::reception::Network;
+use amt_helper::reinject::{ReinjectSocket, Reinjector};
 use amt_helper::server::{Listening, Server, listen};
 use amt_helper::terminal::{finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
@@ -45,10 +46,11 @@ fn serve(options: &Serve) -> anyhow::Result<ExitCode> {
         Err(error) => Options::command().error(clap::error::ErrorKind::ValueValidation, error).exit(),
     };
     let listening = listen(&options.listen)?;
-    let transports = Transports::open(options.tunnel.sockets.transport)?;
+    let mut transports = Transports::open(options.tunnel.sockets.transport)?;
+    let reinject = open_reinjection(&options.distribution, &mut transports)?;
     give_up_root(&options.tunnel.sockets)?;
     say(transports.sentence());
-    let network = Network::new(&options.tunnel, transports)?;
+    let network = Network::new(&options.tunnel, transports, start(reinject)?)?;
     let cache = options.distribution.cache_seconds;
     let page = Page { options: &options.listen, listening, url, cache };
     run(|stop| page.serve(network, stop))
@@ -73,11 +75,12 @@ fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
         });
     }
     let listening = listen(&options.listen)?;
-    let transports = Transports::open(options.sockets.transport)?;
+    let mut transports = Transports::open(options.sockets.transport)?;
+    let reinject = open_reinjection(&options.distribution, &mut transports)?;
     give_up_root(&options.sockets)?;
     say(transports.sentence());
     say(relay_line);
-    let network = Network::of_the_demo(transports);
+    let network = Network::of_the_demo(transports, start(reinject)?);
     let cache = options.distribution.cache_seconds;
     let page = Page { options: &options.listen, listening, url, cache };
     run(async |stop| {
@@ -110,7 +113,7 @@ fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
     give_up_root(&options.tunnel.sockets)?;
     let sink = receive::open(&options.output, file)?;
     say(transports.sentence());
-    let network = Network::new(&options.tunnel, transports)?;
+    let network = Network::new(&options.tunnel, transports, None)?;
     run(async |stop| {
         let came = receive::run(options, sink, &network, stop.stopped()).await;
         Ok(if came { ExitCode::SUCCESS } else { ExitCode::FAILURE })
@@ -119,6 +122,20 @@ fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
 
 fn run_probe(options: &Probe) -> anyhow::Result<ExitCode> {
     bail!("{} cannot be looked at yet: this build has no probe.", options.url)
+}
+
+/// Opens what `--reinject` needs, while the process has its rights.
+fn open_reinjection(options: &Distribution, transports: &mut Transports) -> anyhow::Result<Option<ReinjectSocket>> {
+    let Some(interface) = &options.reinject else { return Ok(None) };
+    let socket = ReinjectSocket::open(interface, options.reinject_only_when_asked)?;
+    transports.keep_off(socket.interface_index());
+    Ok(Some(socket))
+}
+
+fn start(reinject: Option<ReinjectSocket>) -> anyhow::Result<Option<Reinjector>> {
+    let Some(reinjector) = reinject.map(ReinjectSocket::start).transpose()? else { return Ok(None) };
+    say(reinjector.sentence());
+    Ok(Some(reinjector))
 }
 
 /// Prints a text made for other programs.

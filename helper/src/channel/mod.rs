@@ -18,6 +18,7 @@ pub(crate) use frame::packets;
 pub use mailbox::{Mail, Mailbox};
 
 use crate::reception::{self, Network, Plan};
+use crate::reinject;
 use amt_shared::AmtUrl;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, Phase, Status};
@@ -229,6 +230,12 @@ impl Channels {
         channels.iter().map(|channel| channel.report()).collect()
     }
 
+    /// What became of the packets that were sent on to a local network; `None` where none are.
+    #[must_use]
+    pub fn reinjected(&self) -> Option<reinject::Figures> {
+        self.0.network.tunnels.reinjected()
+    }
+
     /// Ends all tunnels properly; nothing can be tuned in from now on.
     pub async fn shut_down(&self) {
         self.0.stop.send_replace(true);
@@ -381,7 +388,7 @@ mod tests {
 
     #[test]
     fn a_channel_whose_tunnel_came_to_grief_says_so_and_can_be_tuned_in_again() {
-        let network = Network::of_the_demo(Transports::open(TransportChoice::Udp).unwrap());
+        let network = Network::of_the_demo(Transports::open(TransportChoice::Udp).unwrap(), None);
         let channels = Channels::new(network, GRACE);
         let key: AmtUrl = "amt://232.9.9.9".parse().unwrap();
         let channel = Arc::new(Channel {

@@ -2,9 +2,11 @@
 
 use crate::discovery::{Discovery, HoldDowns, Parts};
 use crate::options::{self, PathChoice};
+use crate::reinject::Reinjector;
 use crate::transport::{Interface, Transports};
 use crate::tunnel::{Settings, Tunnels};
 use amt_shared::amt_url::RelayAddress;
+use anyhow::bail;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,18 +29,30 @@ impl Network {
     ///
     /// # Errors
     /// A sentence, where `--interface` names none.
-    pub fn new(options: &options::Tunnel, transports: Transports) -> anyhow::Result<Self> {
+    pub fn new(
+        options: &options::Tunnel,
+        transports: Transports,
+        reinjector: Option<Reinjector>,
+    ) -> anyhow::Result<Self> {
         let interface = options.interface.as_deref().map(Interface::named).transpose()?;
         let settings = Settings { refresh: options.refresh, ecn: options.ecn };
         let discovery = Discovery::new(options.discovery);
+        let path = match options.path {
+            // What the system joins comes without its inner packets, which are what is sent on.
+            PathChoice::Native if reinjector.is_some() => {
+                bail!("--reinject sends on what comes through a tunnel: leave --path native out.")
+            }
+            PathChoice::Auto if reinjector.is_some() => PathChoice::Amt,
+            path => path,
+        };
         Ok(Self {
-            tunnels: Tunnels::new(transports, settings),
+            tunnels: Tunnels::new(transports, settings, reinjector),
             discovery: match options.dns_server {
                 Some(server) => discovery.with_name_server(server),
                 None => discovery,
             },
             holds: Arc::default(),
-            path: options.path,
+            path,
             interface,
             relays: options.relay.as_ref().map(|list| list.0.clone()).unwrap_or_default(),
         })
@@ -46,10 +60,10 @@ impl Network {
 
     /// The network of the demo, whose relay is on this machine: nothing else is asked or joined.
     #[must_use]
-    pub fn of_the_demo(transports: Transports) -> Self {
+    pub fn of_the_demo(transports: Transports, reinjector: Option<Reinjector>) -> Self {
         let settings = Settings { refresh: Duration::from_secs(30), ecn: false };
         Self {
-            tunnels: Tunnels::new(transports, settings),
+            tunnels: Tunnels::new(transports, settings, reinjector),
             discovery: Discovery::new(Parts { named: true, ..Parts::NONE }),
             holds: Arc::default(),
             path: PathChoice::Amt,

@@ -178,7 +178,9 @@ impl<'a, C: Consumer> Search<'a, C> {
     pub(super) fn news(&mut self, now: Instant, relay: SocketAddr, news: &News) {
         match news {
             News::Connected | News::Event(Event::Query { .. }) => self.race.connected(now, relay),
-            News::Event(Event::RelayFull { .. }) => self.race.refused(now, relay, Why::Limit),
+            News::Event(Event::RelayFull { .. } | Event::RelayLimited { .. }) => {
+                self.race.refused(now, relay, Why::Limit)
+            }
             News::Event(Event::Discovery { attempt: 1, cause: Cause::NoQuery, .. }) => {
                 self.race.refused(now, relay, Why::Silent);
             }

@@ -11,6 +11,7 @@ fn report(channels: Vec<ChannelReport>) -> Report {
         transport: "udp",
         pages: 3,
         connections: ConnectionReport { accepted: 9, refused: 1, tls_handshakes_failed: 2 },
+        reinjected: None,
         channels,
     }
 }

@@ -12,6 +12,7 @@ pub use listener::{Listening, listen};
 pub use origin::Admission;
 
 use crate::channel::{ChannelReport, Channels};
+use crate::reinject;
 use amt_shared::AmtUrl;
 use amt_shared::wire::{PROTOCOL, WEBSOCKET_PATH};
 use connections::{Counts, Limits};
@@ -57,6 +58,9 @@ struct Report {
     transport: &'static str,
     pages: usize,
     connections: ConnectionReport,
+    /// With `--reinject`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reinjected: Option<reinject::Figures>,
     channels: Vec<ChannelReport>,
 }
 
@@ -151,6 +155,7 @@ impl Server {
             transport: self.0.channels.transport(),
             pages: self.0.pages.load(Ordering::Relaxed),
             connections: self.0.connections.report(),
+            reinjected: self.0.channels.reinjected(),
             channels: self.0.channels.report(),
         }
     }

@@ -5,12 +5,15 @@
 //! UDP payload of each inner datagram as soon as the receive call that brought it returns, and what happens on
 //! the way. A tunnel ends, properly, when the last channel has let go of it.
 
+mod onward;
 mod task;
 
 use crate::amt::gateway::{Config, Event};
 use crate::amt::message::Protocol;
 use crate::membership::Membership;
+use crate::reinject::{self, Reinjector};
 use crate::transport::Transports;
+use onward::Onward;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -88,6 +91,9 @@ pub struct Tunnels(Arc<Shared>);
 struct Shared {
     transports: Transports,
     settings: Settings,
+    /// Takes every accepted inner packet as well.
+    onward: Option<Onward>,
+    reinjector: Option<Reinjector>,
     open: Mutex<HashMap<Key, mpsc::UnboundedSender<Order>>>,
     /// Every tunnel holds one; all are gone when the receiver says so.
     alive: Mutex<Option<mpsc::Sender<()>>>,
@@ -130,11 +136,13 @@ pub struct Lease {
 impl Tunnels {
     /// No tunnel yet.
     #[must_use]
-    pub fn new(transports: Transports, settings: Settings) -> Self {
+    pub fn new(transports: Transports, settings: Settings, reinjector: Option<Reinjector>) -> Self {
         let (alive, ended) = mpsc::channel(1);
         Self(Arc::new(Shared {
             transports,
             settings,
+            onward: reinjector.clone().map(Onward::new),
+            reinjector,
             open: Mutex::default(),
             alive: Mutex::new(Some(alive)),
             ended: tokio::sync::Mutex::new(ended),
@@ -145,6 +153,12 @@ impl Tunnels {
     #[must_use]
     pub fn transports(&self) -> &Transports {
         &self.0.transports
+    }
+
+    /// What became of the packets that were sent on to a local network; `None` where none are.
+    #[must_use]
+    pub fn reinjected(&self) -> Option<reinject::Figures> {
+        self.0.reinjector.as_ref().map(Reinjector::figures)
     }
 
     /// Takes a tunnel for a channel: the one that is there, or a new one, which begins at once. Nothing is

@@ -211,11 +211,14 @@ impl Task {
     /// What one receive call brought, on its way to the channels.
     fn take(&mut self, gateway: &mut Gateway, transport: &Transport) {
         let now = Instant::now();
-        let Self { riders, reassembly, discarded, batch, .. } = self;
+        let Self { riders, key, shared, reassembly, discarded, batch, .. } = self;
         transport.for_each(batch, |arrival| {
             let mut hand_on = || {
                 let handled = gateway.handle_datagram(now, arrival.from, arrival.payload)?;
                 let Some(packet) = handled else { return Ok(()) };
+                if let Some(onward) = &shared.onward {
+                    onward.packet(now, key, packet);
+                }
                 let Some(whole) = reassembly.push(now, packet)? else { return Ok(()) };
                 let inner = datagram::parse(whole)?;
                 deliver(riders, now, &inner, arrival.micros)
