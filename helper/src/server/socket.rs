@@ -12,7 +12,7 @@ use futures_util::{SinkExt, StreamExt};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use warp::ws::{Message, WebSocket};
 
 /// How often a page is asked whether it is still there.
@@ -71,7 +71,7 @@ async fn read(mut stream: SplitStream<WebSocket>, channels: Channels, mailbox: A
 }
 
 async fn write(mut sink: SplitSink<WebSocket, Message>, mailbox: Arc<Mailbox>) {
-    let mut ping = interval(PING);
+    let mut ping = interval_at(Instant::now() + PING, PING);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         let message = tokio::select! {
