@@ -38,7 +38,7 @@ pub(super) struct Handover {
     followed: Option<PathId>,
     /// When the followed path brought something last.
     heard: Option<Instant>,
-    /// Identities of what went on, and when it was received, the oldest first.
+    /// Identities of what went on, and when the followed path brought it or would have, the oldest first.
     history: VecDeque<(u64, u64)>,
     state: State,
     /// Another path is to be followed.
@@ -285,6 +285,7 @@ impl Handover {
             // They have nothing in common: it goes on with what comes next.
             self.follow(path, last);
             self.lanes[index].clear();
+            self.history.clear();
             self.misplaced += 1;
             self.gap = true;
         }
@@ -324,8 +325,10 @@ impl Handover {
         let left_out = self.history.iter().skip(ours + 1).map(|(identity, _)| *identity).collect();
         let mut kept = std::mem::take(&mut self.lanes[index].kept);
         self.lanes[index].clear();
-        let since_place = self.history.back().map_or(0, |(_, last)| last.saturating_sub(self.history[ours].1));
-        let until_micros = kept[theirs].received_micros.saturating_add(since_place);
+        // What went on by the other path is from now on compared with what this one brings, which is ahead or behind.
+        let ahead = kept[theirs].received_micros.wrapping_sub(self.history[ours].1);
+        self.history.iter_mut().for_each(|(_, received_micros)| *received_micros = received_micros.wrapping_add(ahead));
+        let until_micros = self.history.back().map_or(0, |(_, received_micros)| *received_micros);
         kept.drain(..=theirs);
         self.state = State::CatchingUp(CatchingUp { left_out, until_micros, ..CatchingUp::default() });
         for kept in kept {
@@ -336,6 +339,7 @@ impl Handover {
 
     /// Goes on with what came since the path before was heard last: the place is not to be found.
     fn go_on_behind(&mut self, heard: Instant, out: &mut impl FnMut(Delivery<'_>)) {
+        self.history.clear();
         self.misplaced += 1;
         self.gap = true;
         self.state = State::Following;

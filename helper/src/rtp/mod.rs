@@ -8,11 +8,9 @@
 mod header;
 mod jitter;
 pub(crate) mod sequence;
-mod strip;
 mod window;
 
 pub(crate) use header::{Header, look};
-pub use strip::Rtp;
 
 /// Why a packet is dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
