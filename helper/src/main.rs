@@ -10,9 +10,8 @@ use amt_helper::reinject::{ReinjectSocket, Reinjector};
 use amt_helper::server::{Listening, Server, listen};
 use amt_helper::terminal::{finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
-use amt_helper::{privilege, receive, terminal};
+use amt_helper::{privilege, probe, receive, terminal};
 use amt_shared::AmtUrl;
-use anyhow::bail;
 use clap::CommandFactory;
 use std::future::Future;
 use std::io::{self, Write};
@@ -121,7 +120,12 @@ fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
 }
 
 fn run_probe(options: &Probe) -> anyhow::Result<ExitCode> {
-    bail!("{} cannot be looked at yet: this build has no probe.", options.url)
+    keep_stdout_for_data();
+    let transports = Transports::open(options.tunnel.sockets.transport)?;
+    give_up_root(&options.tunnel.sockets)?;
+    say(transports.sentence());
+    let network = Network::new(&options.tunnel, transports, None)?;
+    run(async |stop| Ok(ExitCode::from(probe::run(options, &network, stop.stopped()).await)))
 }
 
 /// Opens what `--reinject` needs, while the process has its rights.

@@ -110,32 +110,40 @@ fn not_receivable(seconds: f64, steps: &[Step], status: Option<&Status>) -> Stri
     let others = tunnels.iter().filter(|relay| Some(**relay) != tunnels.first().copied()).count();
     // The reception may know better than that nothing came: another port, a machine without a network.
     let known = status.filter(|status| status.phase == Phase::Failed).map(sentence);
-    let asked = |step: &Step, what| match &known {
+    let asked = |step: &Step, what| match known.as_ref() {
         Some(known) => format!("the {what} failed, as {known}"),
         None => format!("the {what} failed at {} (sent {})", step.detail, times(step)),
     };
-    let why = if let Some(step) = furthest(Name::Update).next() {
+    let looked_up = furthest(Name::LookUp).find(|step| step.outcome == Outcome::Failed);
+    let joined = furthest(Name::Update).next();
+    let why = if let Some(step) = joined {
         known.unwrap_or_else(|| {
             format!("{}, but no data came in {seconds:.1} s; check source, group and port, and the sender", step.detail)
         })
     } else if let Some(step) = furthest(Name::Request).next() {
         asked(step, "request")
     } else if let Some(step) = furthest(Name::Discovery).next() {
-        asked(step, "discovery")
-    } else if let Some(step) = furthest(Name::LookUp).find(|step| step.outcome == Outcome::Failed) {
-        format!("the look-up failed for {}", step.detail)
+        // What was asked then may only have taken the place of a relay whose name is wrong.
+        let instead = looked_up.map(|step| format!("{}; ", beginning_small(&step.detail))).unwrap_or_default();
+        format!("{instead}{}", asked(step, "discovery"))
+    } else if let Some(step) = looked_up {
+        format!("the look-up failed, as {}", known.unwrap_or_else(|| beginning_small(&step.detail)))
     } else if let Some(status) = status {
         sentence(status)
     } else {
         format!("nothing came in {seconds:.1} s")
     };
-    let others = if others > 0 { "; other relays fared no better" } else { "" };
+    let others = if others > 0 && joined.is_none() { "; other relays fared no better" } else { "" };
     format!("Not receivable: {why}{others}.")
 }
 
 /// A status as part of a sentence.
 fn sentence(status: &Status) -> String {
-    let mut letters = status.sentence.trim_end_matches('.').chars();
+    beginning_small(&status.sentence)
+}
+
+fn beginning_small(sentence: &str) -> String {
+    let mut letters = sentence.trim_end_matches('.').chars();
     let first = letters.next().map(|first| first.to_lowercase().to_string()).unwrap_or_default();
     first + letters.as_str()
 }

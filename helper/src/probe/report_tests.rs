@@ -90,9 +90,14 @@ fn the_step_that_failed_is_named() {
 fn a_name_that_is_not_found_is_the_step_that_failed() {
     let now = Instant::now();
     let mut steps = Steps::new(now);
-    steps.looked_up(now, "the relay “a.example”", Duration::ZERO, Err("no such name"));
+    steps.looked_up(now, "", Duration::ZERO, Err("The relay “a.example” cannot be found: no such name."));
     let sentence = report(&steps, None).verdict.sentence;
-    assert_eq!(sentence, "Not receivable: the look-up failed for the relay “a.example”: no such name.");
+    // Another relay is asked in its place, which does not take the blame alone.
+    steps.tunnel(now, relay(), &Event::Discovery { to: relay(), attempt: 1, cause: Cause::Start });
+    let instead = report(&steps, None).verdict.sentence;
+    let both = "Not receivable: the relay “a.example” cannot be found: no such name; the discovery failed at ";
+    assert!(instead.starts_with(both), "{instead}");
+    assert_eq!(sentence, "Not receivable: the look-up failed, as the relay “a.example” cannot be found: no such name.");
 }
 
 #[test]

@@ -133,16 +133,23 @@ impl Steps {
 
     /// A name was looked up: its addresses, or why there are none.
     pub fn looked_up(&mut self, now: Instant, what: &str, took: Duration, found: Result<&[IpAddr], &str>) {
-        if self.lookups.len() == MAX {
-            return;
-        }
         let (outcome, detail) = match found {
             Ok(addresses) => {
                 let addresses: Vec<_> = addresses.iter().take(MAX).map(ToString::to_string).collect();
                 (Outcome::Done, format!("{what}: {}", addresses.join(", ")))
             }
-            Err(error) => (Outcome::Failed, format!("{what}: {error}")),
+            Err(error) => {
+                let colon = if what.is_empty() { "" } else { ": " };
+                (Outcome::Failed, format!("{what}{colon}{}", error.trim_end_matches('.')))
+            }
         };
+        if let Some((_, known)) = self.lookups.iter_mut().find(|(_, known)| known.detail == detail) {
+            known.attempts += 1;
+            return;
+        }
+        if self.lookups.len() == MAX {
+            return;
+        }
         let at = now.checked_sub(took).unwrap_or(now).max(self.began);
         let step = Step {
             name: Name::LookUp,

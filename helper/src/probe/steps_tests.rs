@@ -94,6 +94,8 @@ fn what_failed_says_how() {
     let began = Instant::now();
     let mut steps = Steps::new(began);
     steps.looked_up(began + ms(30), "the relay “a.example”", ms(20), Err("no such name"));
+    // It is looked up again and again.
+    steps.looked_up(began + ms(35), "the relay “a.example”", ms(2), Err("no such name"));
     let found: [IpAddr; 2] = ["192.0.2.9".parse().unwrap(), "192.0.2.10".parse().unwrap()];
     steps.looked_up(began + ms(40), "the relay “b.example”", ms(25), Ok(&found));
     steps.tunnel(began + ms(50), relay(), &Event::Discovery { to: relay(), attempt: 1, cause: Cause::Start });
@@ -111,7 +113,7 @@ fn what_failed_says_how() {
             (Outcome::Unanswered, "192.0.2.10:2268: no answer"),
         ]
     );
-    assert_eq!((list[0].at_ms, list[0].took_ms), (10.0, Some(20.0)));
+    assert_eq!((list[0].at_ms, list[0].took_ms, list[0].attempts), (10.0, Some(20.0), 2));
 }
 
 #[test]
@@ -143,7 +145,7 @@ fn lists_are_bounded() {
     for port in 1..1000 {
         let to = SocketAddr::from(([192, 0, 2, 1], port));
         steps.candidate(to, "somewhere");
-        steps.looked_up(began, "x", ms(0), Ok(&[]));
+        steps.looked_up(began, &port.to_string(), ms(0), Ok(&[]));
         steps.tunnel(began, to, &Event::Discovery { to, attempt: 1, cause: Cause::Start });
     }
     assert_eq!((steps.candidates().len(), steps.list().len()), (MAX, 2 * MAX));

@@ -253,9 +253,9 @@ const fn name(name: Name) -> &'static str {
 fn detail(step: &Step) -> String {
     match (step.outcome, step.attempts) {
         (Outcome::Done, 1) => step.detail.clone(),
-        (Outcome::Done, times) => format!("{} (sent {times} times)", step.detail),
+        (Outcome::Done, times) => format!("{} (tried {times} times)", step.detail),
         (Outcome::Failed | Outcome::Unanswered, 1) => format!("{}: failed", step.detail),
-        (Outcome::Failed | Outcome::Unanswered, times) => format!("{}: failed (sent {times} times)", step.detail),
+        (Outcome::Failed | Outcome::Unanswered, times) => format!("{}: failed (tried {times} times)", step.detail),
     }
 }
 

@@ -25,8 +25,8 @@ pub(super) enum Way {
 /// What the channel's own task is told, and by which path.
 #[derive(Debug)]
 pub(super) enum Told {
-    /// A path has something to say.
-    News(Way, News),
+    /// A path has something to say, and when it happened.
+    News(Way, Instant, News),
     /// A path brings data, for the first time or after a pause.
     Data(Way),
     /// Packets wait in the merge: look at it again then.
@@ -218,7 +218,7 @@ impl<C: Consumer> Line for Path<C> {
     }
 
     fn news(&self, news: News) {
-        self.tell(Told::News(self.way, news));
+        self.tell(Told::News(self.way, Instant::now(), news));
     }
 }
 

@@ -19,6 +19,7 @@ pub use plan::Plan;
 
 use crate::options::PathChoice;
 use crate::tunnel::{News, Tally};
+use amt_shared::amt_url::Host;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::Status;
 use choice::{Choice, Step};
@@ -69,7 +70,7 @@ pub trait Consumer: Send + 'static {
 pub enum Happening {
     /// A name was looked up, or was not found.
     LookedUp {
-        /// The name and what it is: the source, the group, a relay.
+        /// The name and what it is: the source, the group, a relay; nothing where the error says it.
         what: String,
         /// How long it took.
         took: Duration,
@@ -228,7 +229,7 @@ impl<C: Consumer> Reception<'_, C> {
                         }
                         self.data(way);
                     }
-                    Told::News(way, news) => self.news(way, &news, &mut choice, search.as_mut()),
+                    Told::News(way, at, news) => self.news(way, at, &news, &mut choice, search.as_mut()),
                 },
                 Some(found) = Search::found(&mut search) => {
                     if let Some(search) = &mut search {
@@ -262,10 +263,12 @@ impl<C: Consumer> Reception<'_, C> {
         loop {
             let status = self.narrator.resolving(&self.plan);
             self.status(status);
+            let asked = Instant::now();
             let channel = tokio::select! {
                 channel = Channel::look_up(&self.plan, &self.network.discovery) => channel,
                 signal = signals.next() => return Err(signal),
             };
+            self.looked_up(asked, &channel);
             match channel {
                 Ok(channel) => {
                     channel.remarks.iter().for_each(|remark| self.step(remark));
@@ -279,6 +282,29 @@ impl<C: Consumer> Reception<'_, C> {
                 }
             }
         }
+    }
+
+    /// Tells what was looked up for the channel itself, where it is given by name.
+    fn looked_up(&self, asked: Instant, channel: &Result<Channel, Status>) {
+        let url = &self.plan.url;
+        let names = url.source.iter().chain([&url.group]).filter(|host| matches!(host, Host::Name(_)));
+        let names: Vec<_> = names.map(|name| format!("“{name}”")).collect();
+        if names.is_empty() {
+            return;
+        }
+        let found = channel
+            .as_ref()
+            .ok()
+            .into_iter()
+            .flat_map(Channel::copies)
+            .flat_map(|copy| copy.membership.source().into_iter().chain([copy.membership.group()]));
+        let happening = Happening::LookedUp {
+            what: names.join(" and "),
+            took: asked.elapsed(),
+            found: found.collect(),
+            error: channel.as_ref().err().map(|status| status.sentence.clone()),
+        };
+        self.flow.consumer(|consumer| consumer.happened(Instant::now(), &happening));
     }
 
     /// Data comes by a path, for the first time or after a pause.
@@ -316,7 +342,7 @@ impl<C: Consumer> Reception<'_, C> {
         self.status(status);
     }
 
-    fn news(&mut self, way: Way, news: &News, choice: &mut Choice, search: Option<&mut Search<'_, C>>) {
+    fn news(&mut self, way: Way, at: Instant, news: &News, choice: &mut Choice, search: Option<&mut Search<'_, C>>) {
         let now = Instant::now();
         match (news, way) {
             (News::Tally(Tally { socket_dropped, remedy, discarded }), _) => {
@@ -350,7 +376,7 @@ impl<C: Consumer> Reception<'_, C> {
             }
             (News::Event(event), Way::Tunnel(relay)) => {
                 self.flow.consumer(|consumer| {
-                    consumer.happened(now, &Happening::Tunnel { relay, event: *event });
+                    consumer.happened(at, &Happening::Tunnel { relay, event: *event });
                 });
                 let told = self.narrator.event(relay, event);
                 match (told.status, told.routine) {

@@ -8,11 +8,11 @@ use super::words::Narrator;
 use super::{Consumer, Happening, Network, Plan};
 use crate::amt::gateway::{Cause, Event};
 use crate::discovery::race::Config;
-use crate::discovery::{self, Candidate, Discovery, Failure, Found, Race, Step, Why};
+use crate::discovery::{self, Candidate, Discovery, Failure, Found, Origin, Race, Step, Why};
 use crate::membership::Membership;
 use crate::tunnel::{Lease, News, Wanted};
 use amt_shared::AmtUrl;
-use amt_shared::amt_url::RelayAddress;
+use amt_shared::amt_url::{Host, RelayAddress};
 use amt_shared::wire::{Phase, Status};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -94,6 +94,8 @@ pub(super) struct Search<'a, C: Consumer> {
     named: Vec<RelayAddress>,
     race: Race,
     found: Option<mpsc::Receiver<Found>>,
+    /// When this round of lookups began.
+    asked: Instant,
     /// What failed in this round of lookups, to be told where nothing was found at all.
     failure: Option<Failure>,
     /// A relay was found in this round.
@@ -117,8 +119,18 @@ impl<'a, C: Consumer> Search<'a, C> {
         let config = Config { head_start, traffic: seconds.unwrap_or(defaults.traffic), ..defaults };
         let race = Race::new(now, rand::random(), config, Arc::clone(&network.holds));
         let named = plan.relays.clone();
-        let mut search =
-            Self { network, flow, channel, named, race, found: None, failure: None, any: false, open: Vec::new() };
+        let mut search = Self {
+            network,
+            flow,
+            channel,
+            named,
+            race,
+            found: None,
+            asked: now,
+            failure: None,
+            any: false,
+            open: Vec::new(),
+        };
         search.look_up(false);
         search
     }
@@ -126,8 +138,32 @@ impl<'a, C: Consumer> Search<'a, C> {
     fn look_up(&mut self, beyond_named: bool) {
         let (source, named) = (self.channel.first.membership.source(), self.named.clone());
         self.found = Some(self.network.discovery.candidates(discovery::Wanted { source, named, beyond_named }));
+        self.asked = Instant::now();
         self.any = false;
         self.failure = None;
+    }
+
+    /// Tells what was looked up for relays, where anything was: addresses that were written down are not.
+    fn looked_up(&self, now: Instant, candidates: &[Candidate]) {
+        let what = match candidates.first().map(|candidate| candidate.origin) {
+            Some(Origin::Named { place }) => match self.named.get(usize::from(place)).map(|relay| &relay.host) {
+                Some(Host::Name(name)) => format!("the relay “{name}”"),
+                _ => return,
+            },
+            Some(Origin::DnsSd { .. }) => "relays that announce themselves".to_owned(),
+            Some(Origin::Reverse { .. }) => "relays of the source".to_owned(),
+            Some(Origin::Anycast) | None => return,
+        };
+        let found = candidates.iter().map(|candidate| candidate.relay.ip()).collect();
+        self.happened(now, &Happening::LookedUp { what, took: self.took(now), found, error: None });
+    }
+
+    fn took(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.asked)
+    }
+
+    fn happened(&self, now: Instant, happening: &Happening) {
+        self.flow.consumer(|consumer| consumer.happened(now, happening));
     }
 
     /// What was found next; does not return while nothing is looked up. Cancelling it loses nothing.
@@ -143,14 +179,18 @@ impl<'a, C: Consumer> Search<'a, C> {
         match found {
             Found::Candidates(candidates) => {
                 self.any |= !candidates.is_empty();
+                self.looked_up(now, &candidates);
                 for candidate in &candidates {
                     let Candidate { relay, origin, .. } = candidate;
                     let happening = Happening::Candidate { relay: *relay, why: origin.to_string() };
-                    self.flow.consumer(|consumer| consumer.happened(now, &happening));
+                    self.happened(now, &happening);
                 }
                 self.race.candidates(now, candidates);
             }
             Found::Failed(failure) => {
+                let error = Some(failure.to_string());
+                let (what, found) = (String::new(), Vec::new());
+                self.happened(now, &Happening::LookedUp { what, took: self.took(now), found, error });
                 if failure.is_news() {
                     self.flow.consumer(|consumer| consumer.step(&failure.to_string()));
                 } else {

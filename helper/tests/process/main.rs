@@ -5,6 +5,7 @@ mod common;
 mod logs;
 mod packaging;
 mod privileges;
+mod probe;
 mod receive;
 mod server;
 mod tls;
