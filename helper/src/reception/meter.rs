@@ -112,6 +112,12 @@ impl Meter {
         (std::mem::replace(&mut self.told, verdict) != verdict).then_some(verdict)
     }
 
+    /// Counts inner packets of the tunnel that came in fragments.
+    pub(super) fn fragments(&mut self, reassembled: u64, failed: u64) {
+        self.stats.reassembled += reassembled;
+        self.stats.reassembly_failed += failed;
+    }
+
     /// Counts datagrams that found no room in a socket's buffer.
     pub(super) fn socket_dropped(&mut self, dropped: u64) {
         self.stats.socket_dropped += dropped;

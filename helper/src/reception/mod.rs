@@ -345,7 +345,8 @@ impl<C: Consumer> Reception<'_, C> {
     fn news(&mut self, way: Way, at: Instant, news: &News, choice: &mut Choice, search: Option<&mut Search<'_, C>>) {
         let now = Instant::now();
         match (news, way) {
-            (News::Tally(Tally { socket_dropped, remedy, discarded }), _) => {
+            (News::Tally(Tally { socket_dropped, remedy, discarded, reassembled, reassembly_failed }), _) => {
+                self.flow.meter(|meter| meter.fragments(*reassembled, *reassembly_failed));
                 for (reason, count) in discarded {
                     self.flow.meter(|meter| meter.discard(reason.clone(), *count));
                 }

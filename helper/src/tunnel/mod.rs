@@ -57,6 +57,10 @@ pub struct Tally {
     pub socket_dropped: u64,
     /// What helps against that, in a sentence.
     pub remedy: &'static str,
+    /// Inner packets put together from fragments.
+    pub reassembled: u64,
+    /// Inner packets of which not all fragments could be used.
+    pub reassembly_failed: u64,
     /// Datagrams refused, by reason.
     pub discarded: Vec<(String, u64)>,
 }

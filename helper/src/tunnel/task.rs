@@ -39,6 +39,8 @@ pub(super) struct Task {
     shared: Arc<Shared>,
     riders: Vec<Rider>,
     reassembly: Reassembly,
+    /// What was made of fragments when it was looked at last.
+    fragments: reassembly::Figures,
     batch: Batch,
     discarded: BTreeMap<Discard, u64>,
     /// The socket's own count when it was looked at last.
@@ -64,6 +66,7 @@ impl Task {
             shared,
             riders: Vec::new(),
             reassembly: Reassembly::default(),
+            fragments: reassembly::Figures::default(),
             batch: Batch::default(),
             discarded: BTreeMap::new(),
             dropped_before: 0,
@@ -235,9 +238,14 @@ impl Task {
 
     /// Tells what was counted since the last time.
     fn report(&mut self, transport: &Transport) {
+        self.reassembly.expire(Instant::now());
         let dropped = transport.dropped().unwrap_or(0);
         let discarded = std::mem::take(&mut self.discarded);
+        let before = std::mem::replace(&mut self.fragments, self.reassembly.figures());
+        let failed = |figures: reassembly::Figures| figures.timed_out + figures.evicted + figures.refused;
         let tally = Tally {
+            reassembled: self.fragments.reassembled - before.reassembled,
+            reassembly_failed: failed(self.fragments) - failed(before),
             socket_dropped: dropped.saturating_sub(self.dropped_before),
             remedy: transport.remedy(),
             discarded: discarded.into_iter().map(|(reason, count)| (reason.to_string(), count)).collect(),
