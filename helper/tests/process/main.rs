@@ -9,4 +9,5 @@ mod probe;
 mod receive;
 mod server;
 mod tls;
+mod tunnels;
 mod viewers;

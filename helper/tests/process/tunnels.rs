@@ -1,0 +1,66 @@
+//! Several channels through one tunnel to a relay.
+
+use crate::common::page::Page;
+use crate::common::relay::{GROUP, PORT, TestRelay};
+use crate::common::stream::Stream;
+use crate::common::{Helper, eventually};
+use std::net::Ipv4Addr;
+use std::time::{Duration, Instant};
+
+const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(232, 9, 9, 10);
+
+/// A datagram is sent to the channel of a page, which takes all frames of it; there is no step in them.
+async fn whole(relay: &TestRelay, page: &mut Page, group: Ipv4Addr, stream: &mut Stream, next: &mut Option<u32>) {
+    let datagram = stream.datagram();
+    relay.send_to(group, PORT, &datagram);
+    let mut left = datagram.len();
+    while left > 0 {
+        let (header, ts) = page.frame().await;
+        assert!(next.is_none_or(|next| next == header.sequence) && !header.gap);
+        *next = Some(header.sequence + 1);
+        left -= ts.len();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_channels_of_one_relay_share_a_tunnel_and_the_one_that_is_left_does_not_disturb_the_other() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let mut stays = Page::open(helper.address()).await;
+    let mut leaves = Page::open(helper.address()).await;
+    stays.tune(&relay.url()).await;
+    relay.wait_for_join(GROUP);
+    leaves.tune(&relay.url_of(OTHER_GROUP)).await;
+    relay.wait_for_join(OTHER_GROUP);
+    assert_eq!(relay.endpoints(), 1, "one tunnel for both");
+
+    let (mut stream, mut other) = (Stream::default(), Stream::default());
+    let (mut next, mut other_next) = (None, None);
+    for _ in 0..20 {
+        whole(&relay, &mut stays, GROUP, &mut stream, &mut next).await;
+        whole(&relay, &mut leaves, OTHER_GROUP, &mut other, &mut other_next).await;
+    }
+    drop(leaves);
+    // It is left after a grace; data of the other goes on before, meanwhile and after.
+    let deadline = Instant::now() + crate::common::PATIENCE;
+    while relay.left(OTHER_GROUP) == 0 {
+        assert!(Instant::now() < deadline, "the channel that nobody watches is not left");
+        whole(&relay, &mut stays, GROUP, &mut stream, &mut next).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    for _ in 0..20 {
+        whole(&relay, &mut stays, GROUP, &mut stream, &mut next).await;
+    }
+    assert_eq!((relay.endpoints(), relay.left(GROUP), relay.subscribers(OTHER_GROUP)), (1, 0, 0));
+
+    // Joined again, it comes through the tunnel that is there.
+    let mut again = Page::open(helper.address()).await;
+    again.tune(&relay.url_of(OTHER_GROUP)).await;
+    relay.wait_for_join(OTHER_GROUP);
+    let mut other_next = None;
+    whole(&relay, &mut again, OTHER_GROUP, &mut other, &mut other_next).await;
+    whole(&relay, &mut stays, GROUP, &mut stream, &mut next).await;
+    assert_eq!(relay.endpoints(), 1);
+    helper.signal("-TERM");
+    eventually("both are left at the end", || relay.left(GROUP) == 1 && relay.left(OTHER_GROUP) == 2);
+}
