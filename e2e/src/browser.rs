@@ -88,6 +88,16 @@ impl Browser {
         self.client.execute(script, vec![]).await.with_context(|| format!("in the page: {script}"))
     }
 
+    /// Runs a script in every page from now on, before the page's own.
+    ///
+    /// # Errors
+    /// Where the browser is gone.
+    pub async fn before_pages(&self, script: &str) -> Result<()> {
+        let source = format!("(() => {{ {script} }})()");
+        self.client.issue_cmd(BeforePages(source)).await?;
+        Ok(())
+    }
+
     /// What came to the console since the last call.
     ///
     /// # Errors
@@ -137,5 +147,20 @@ impl WebDriverCompatibleCommand for BrowserLog {
 
     fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
         (http::Method::POST, Some(json!({ "type": "browser" }).to_string()))
+    }
+}
+
+/// Chromium's own command for a script in every new document, through chromedriver; not in the WebDriver standard.
+#[derive(Debug)]
+struct BeforePages(String);
+
+impl WebDriverCompatibleCommand for BeforePages {
+    fn endpoint(&self, base: &url::Url, session: Option<&str>) -> Result<url::Url, url::ParseError> {
+        base.join(&format!("session/{}/goog/cdp/execute", session.unwrap_or_default()))
+    }
+
+    fn method_and_body(&self, _: &url::Url) -> (http::Method, Option<String>) {
+        let command = json!({ "cmd": "Page.addScriptToEvaluateOnNewDocument", "params": { "source": self.0 } });
+        (http::Method::POST, Some(command.to_string()))
     }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, ensure};
 use serde::de::DeserializeOwned;
 use std::env;
 use std::io::{BufRead, BufReader, Lines};
+use std::path::PathBuf;
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 /// What it prints when it has begun.
@@ -23,10 +24,25 @@ impl Tool {
     /// # Errors
     /// Where it does not lie beside the running program.
     pub fn start(host: Option<&Namespace>, line: &str) -> Result<Self> {
-        let program = env::current_exe()?.with_file_name("load");
-        let mut command = host.map_or_else(|| Command::new(&program), |host| host.program(&program));
+        let program = Self::path()?;
+        Self::run(host.map_or_else(|| Command::new(&program), |host| host.program(&program)), line)
+    }
+
+    /// Where the program lies: beside the running one.
+    ///
+    /// # Errors
+    /// Where the system does not tell.
+    pub fn path() -> Result<PathBuf> {
+        Ok(env::current_exe()?.with_file_name("load"))
+    }
+
+    /// Starts a command line that ends in the program, after adding its subcommand and options.
+    ///
+    /// # Errors
+    /// Where it cannot be started.
+    pub fn run(mut command: Command, line: &str) -> Result<Self> {
         command.args(line.split_whitespace()).stdin(Stdio::null()).stdout(Stdio::piped());
-        let mut child = command.spawn().with_context(|| format!("cannot start {}", program.display()))?;
+        let mut child = command.spawn().with_context(|| format!("cannot start {command:?}"))?;
         let stdout = child.stdout.take().context("it has no output")?;
         Ok(Self { child, lines: BufReader::new(stdout).lines() })
     }
