@@ -163,6 +163,7 @@ impl<'a> Bench<'a> {
         let watch = format!("watch --helper 127.0.0.1:8081 --url {}", url());
         let mut page = Tool::start(Some(&self.gateway), &watch)?;
         let (sent, processor) = measured(&mut sender, helper.id())?;
+        page.began()?;
         let [watched]: [Watched; 1] = page.result()?;
         let memory = peak_memory(helper.id())?;
         let received = watched.bytes / PAYLOAD as u64;
