@@ -26,6 +26,8 @@ use tokio::sync::watch;
 
 /// Bytes that may wait for a slow disk or reader: more than a second at 100 Mbit/s.
 const QUEUE: usize = 16 << 20;
+/// Between two writes. To wake the writer for every receive call cost more than to receive.
+const BETWEEN_WRITES: Duration = Duration::from_millis(2);
 /// How long the last of them may take to be written.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 /// How long the tunnels may take to leave.
@@ -310,9 +312,13 @@ impl Queue {
 }
 
 fn write(mut file: File, chunks: &Receiver<Vec<u8>>, waiting: &AtomicUsize) -> io::Result<()> {
-    for chunk in chunks {
-        file.write_all(&chunk)?;
-        waiting.fetch_sub(chunk.len(), Ordering::Relaxed);
+    while let Ok(first) = chunks.recv() {
+        for chunk in std::iter::once(first).chain(chunks.try_iter()) {
+            file.write_all(&chunk)?;
+            waiting.fetch_sub(chunk.len(), Ordering::Relaxed);
+        }
+        // Who sleeps need not be woken: what comes meanwhile goes out together.
+        std::thread::sleep(BETWEEN_WRITES);
     }
     Ok(())
 }
