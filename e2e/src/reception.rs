@@ -140,6 +140,14 @@ impl Reception {
     }
 }
 
+/// How often a continuity counter does not follow in a whole transport stream, one that comes twice among them.
+#[must_use]
+pub fn continuity_losses(ts: &[u8]) -> usize {
+    let mut arrivals = Arrivals::default();
+    arrivals.take(Instant::now(), ts);
+    arrivals.all.iter().map(|arrival| arrival.losses + arrival.duplicates).sum()
+}
+
 fn lock(arrivals: &Mutex<Arrivals>) -> MutexGuard<'_, Arrivals> {
     arrivals.lock().unwrap_or_else(PoisonError::into_inner)
 }

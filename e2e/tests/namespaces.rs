@@ -1,5 +1,6 @@
 //! Three hosts: a sender of native multicast, a relay, and a gateway that has nothing but unicast.
 
+use amt_e2e::reception::continuity_losses;
 use amt_e2e::sender::send_clip;
 use amt_e2e::stage::on_stage;
 use amt_e2e::{Namespace, Process, namespace, stage, within};
@@ -59,22 +60,4 @@ async fn multicast_of_another_host_comes_through_our_relay_whole_and_the_tunnel_
         Ok(())
     })
     .await;
-}
-
-/// Packets whose continuity counter does not follow (ISO/IEC 13818-1, 2.4.3.3), by a reading of our own.
-fn continuity_losses(ts: &[u8]) -> usize {
-    let mut last = std::collections::HashMap::new();
-    let mut losses = 0;
-    for packet in ts.chunks_exact(188) {
-        let pid = u16::from_be_bytes([packet[1] & 0x1f, packet[2]]);
-        let has_payload = packet[3] & 0x10 != 0;
-        if pid == 0x1fff || !has_payload {
-            continue;
-        }
-        let counter = packet[3] & 0x0f;
-        if last.insert(pid, counter).is_some_and(|before| (before + 1) & 0x0f != counter) {
-            losses += 1;
-        }
-    }
-    losses
 }
