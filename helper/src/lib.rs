@@ -8,6 +8,8 @@ pub mod channel;
 pub mod datagram;
 pub mod demo;
 pub mod discovery;
+#[doc(hidden)]
+pub mod fuzzing;
 mod ipv4;
 mod ipv6;
 pub mod membership;

@@ -6,6 +6,7 @@
 
 pub mod candidate;
 mod failure;
+pub(crate) mod fuzzing;
 pub mod hold_down;
 mod name_server;
 mod neighbourhood;
