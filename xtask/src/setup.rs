@@ -146,12 +146,13 @@ fn cargo_install(package: &str, version: &str, flags: &[&str]) -> Command {
 }
 
 /// What the tests want of the system: the program that shows it is there, and Debian's package of it.
-const DEBIAN: [(&str, &[&str], &str); 5] = [
+const DEBIAN: [(&str, &[&str], &str); 6] = [
     ("chromium", &["--version"], "chromium"),
     ("chromedriver", &["--version"], "chromium-driver"),
     ("ffmpeg", &["-version"], "ffmpeg"),
     ("ip", &["-Version"], "iproute2"),
     ("ethtool", &["--version"], "ethtool"),
+    ("python3", &["--version"], "python3"),
 ];
 
 fn debian_packages() -> Result<(), ByHand> {
