@@ -7,6 +7,7 @@ extern crate alloc;
 
 pub mod amt_url;
 pub mod clock;
+pub mod section;
 pub mod stats;
 pub mod ts;
 pub mod wire;

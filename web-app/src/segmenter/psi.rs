@@ -3,6 +3,8 @@
 //! In: payloads of one PID. Out: whole sections whose CRC agrees, and what they say. A section may span
 //! packets, and a packet may hold several; what does not fit its own length is dropped.
 
+use amt_shared::section::crc32;
+
 /// Longest section: 12 bits of length and the three bytes before them.
 const SECTION_MAX: usize = 4096 + 3;
 /// Programs of a PAT and streams of a PMT that are looked at.
@@ -208,26 +210,6 @@ impl Content {
         }
         None
     }
-}
-
-/// The CRC of sections (Annex A); 0 over a whole section that is right.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let mut crc = (byte as u32) << 24;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = if crc & 1 << 31 == 0 { crc << 1 } else { crc << 1 ^ 0x04C1_1DB7 };
-                bit += 1;
-            }
-            table[byte] = crc;
-            byte += 1;
-        }
-        table
-    };
-    bytes.iter().fold(u32::MAX, |crc, byte| crc << 8 ^ TABLE[(crc >> 24) as usize ^ usize::from(*byte)])
 }
 
 // proptest is there on the host only.

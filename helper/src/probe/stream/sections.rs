@@ -3,6 +3,8 @@
 //! In: payloads. Out: whole sections, each with the word whether its CRC agrees. What does not fit its own length is
 //! dropped.
 
+use amt_shared::section::crc32;
+
 /// Longest section: 12 bits of length and the three bytes before them.
 const LONGEST: usize = 4096 + 3;
 /// The time offset table carries a CRC without saying so (EN 300 468, 5.2.6).
@@ -72,26 +74,6 @@ impl Sections {
 pub(super) fn is_intact(section: &[u8]) -> bool {
     let has_crc = section.get(1).is_some_and(|flags| flags & 0x80 != 0) || section.first() == Some(&TOT);
     !has_crc || crc32(section) == 0
-}
-
-/// The CRC of sections (Annex A); 0 over a section that is right.
-pub(super) fn crc32(bytes: &[u8]) -> u32 {
-    const TABLE: [u32; 256] = {
-        let mut table = [0; 256];
-        let mut byte = 0;
-        while byte < 256 {
-            let mut crc = (byte as u32) << 24;
-            let mut bit = 0;
-            while bit < 8 {
-                crc = if crc & 1 << 31 == 0 { crc << 1 } else { crc << 1 ^ 0x04C1_1DB7 };
-                bit += 1;
-            }
-            table[byte] = crc;
-            byte += 1;
-        }
-        table
-    };
-    bytes.iter().fold(u32::MAX, |crc, byte| crc << 8 ^ TABLE[(crc >> 24) as usize ^ usize::from(*byte)])
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A transport stream in simulated time, right by every check unless a test takes something away.
 
-use super::sections::crc32;
 use amt_shared::clock::write_pes_timestamp;
+use amt_shared::section::crc32;
 use amt_shared::ts::PACKET_LEN;
 use std::collections::BTreeMap;
 
