@@ -12,6 +12,10 @@ pub use machines::{gateway, inner, merge, probe, relay};
 pub use packets::{amt_message, amt_url, dns_record, membership, ts_packet, websocket};
 
 pub use crate::discovery::fuzzing::dns_answer;
+pub use crate::reinject::fuzzing::reinject;
+
+pub(crate) use machines::steps;
+pub(crate) use packets::repaired;
 
 /// One of the functions here.
 pub type Target = fn(&[u8]);
@@ -27,6 +31,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("membership", membership),
     ("merge", merge),
     ("probe", probe),
+    ("reinject", reinject),
     ("relay", relay),
     ("ts_packet", ts_packet),
     ("websocket", websocket),

@@ -22,7 +22,7 @@ const AFTER_TYPE: usize = 4;
 const AFTER_MAC: usize = 8;
 
 /// What is done, and with which bytes; the last one may be cut off.
-fn steps(data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
+pub(crate) fn steps(data: &[u8]) -> impl Iterator<Item = (u8, &[u8])> {
     let mut reader = Reader::new(data);
     let step = move || {
         let what = reader.u8().ok()?;

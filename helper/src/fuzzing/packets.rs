@@ -116,7 +116,7 @@ pub fn websocket(data: &[u8]) {
 
 /// A packet whose checksums are right, as far as its lengths allow: those of IPv4, IGMP and MLD; the one of UDP is
 /// taken away.
-pub(super) fn repaired(packet: &[u8]) -> Vec<u8> {
+pub(crate) fn repaired(packet: &[u8]) -> Vec<u8> {
     let mut bytes = packet.to_vec();
     match bytes.first().map(|first| first >> 4) {
         Some(4) => repair_ipv4(&mut bytes),

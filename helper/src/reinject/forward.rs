@@ -123,10 +123,13 @@ fn updated(checksum: u16, before: u16, after: u16) -> u16 {
 /// (RFC 6935) and by no host that gets it over IPv6 itself (RFC 8200, 8.1).
 fn add_missing_checksum(packet: &mut [u8]) {
     let Ok(ip) = ipv6::Packet::parse(packet) else { return };
-    if ip.fragment.is_some() || ip.protocol != ipv4::UDP || ip.payload.get(6..8) != Some(&[0, 0]) {
+    if ip.fragment.is_some() || ip.protocol != ipv4::UDP {
         return;
     }
-    let sum = match ipv6::checksum(ip.source, ip.destination, ip.protocol, ip.payload) {
+    let [_, _, _, _, high, low, 0, 0, ..] = *ip.payload else { return };
+    // Octets behind the datagram's own length are no part of it.
+    let Some(udp) = ip.payload.get(..u16::from_be_bytes([high, low]).into()) else { return };
+    let sum = match ipv6::checksum(ip.source, ip.destination, ip.protocol, udp) {
         0 => 0xFFFF,
         sum => sum,
     };
@@ -229,6 +232,16 @@ mod tests {
         let mut inner = v4([192, 0, 2, 1], [232, 0, 0, 1], 9);
         inner[26..28].fill(0);
         assert_eq!(forwarder().forward(&inner).unwrap()[14 + 20..], inner[20..], "over IPv4 none is right as well");
+    }
+
+    #[test]
+    fn an_added_checksum_covers_as_much_as_udp_says_is_its_own() {
+        let mut inner = v6("2001:db8::1", "ff3e::8077:1", 9);
+        inner[46..48].fill(0);
+        inner.extend(b"behind");
+        inner[5] += 6;
+        let frame = forwarder().forward(&inner).unwrap();
+        assert_eq!(crate::datagram::parse(&frame[14..]).unwrap().payload, b"payload");
     }
 
     #[test]

@@ -11,6 +11,7 @@
 
 mod asked;
 mod forward;
+pub(crate) mod fuzzing;
 mod listen;
 mod querier;
 #[cfg(test)]

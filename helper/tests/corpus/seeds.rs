@@ -44,6 +44,20 @@ pub(crate) fn all() -> Vec<Seed> {
     for (name, steps) in inner() {
         add("inner", name, steps);
     }
+    for protocol in PROTOCOLS {
+        let name = format!("{protocol:?}").to_lowercase();
+        // Forwarded, an echo of it with a hop less, and a datagram without a checksum.
+        let whole = packet(protocol, b"payload");
+        let mut echo = whole.clone();
+        echo[if protocol == Protocol::Igmp { 8 } else { 7 }] -= 1;
+        add("reinject", &format!("{name}-packets"), [step(0, &whole), step(1, &echo), step(1, &whole)].concat());
+        let reports = reports(protocol);
+        add(
+            "reinject",
+            &format!("{name}-reports"),
+            reports.iter().flat_map(|report| step(2 | 5 << 2, report)).collect(),
+        );
+    }
     for (name, steps) in merged() {
         add("merge", name, steps);
     }
@@ -240,7 +254,11 @@ fn gateway(flags: u8, protocol: Protocol) -> Vec<u8> {
 fn relay(flags: u8, protocol: Protocol) -> Vec<u8> {
     let mut steps = vec![vec![flags], step(0, &Message::RelayDiscovery { nonce: NONCE }.encode())];
     for gateway in 0..2 {
-        steps.push(step(gateway << 2, &Message::Request { flags: protocol.into(), nonce: NONCE }.encode()));
+        let mut asked = RequestFlags::from(protocol);
+        if flags & 4 != 0 {
+            asked = RequestFlags { p: false, linux_p: asked.p, ecn: false };
+        }
+        steps.push(step(gateway << 2, &Message::Request { flags: asked, nonce: NONCE }.encode()));
         for packet in &reports(protocol)[..1] {
             let update = Message::MembershipUpdate { mac: MAC, nonce: NONCE, packet }.encode();
             steps.push(step(1 | gateway << 2, &update));
