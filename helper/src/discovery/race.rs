@@ -44,6 +44,9 @@ const HOLD: (Duration, Duration) = (Duration::from_secs(180), Duration::from_sec
 const HOLD_LIMIT: (Duration, Duration) = (Duration::from_secs(570), Duration::from_secs(630));
 /// The longest silence that a channel with pauses of its own can make normal, and for how long it stays so.
 const LONGEST_SILENCE: (Duration, Duration) = (Duration::from_secs(8), Duration::from_secs(60));
+/// How many rounds in which all relays refused follow one another quickly, and the longest pause between these: a
+/// relay that is just being started is there within seconds.
+const QUICK_ROUNDS: (u32, Duration) = (5, Duration::from_millis(1500));
 /// The longest pause between rounds: all refused; all refused and held down; some never answered.
 const ROUND_PAUSES: [Duration; 3] = [Duration::from_secs(10), Duration::from_secs(120), Duration::from_secs(60)];
 
@@ -346,6 +349,7 @@ impl Race {
             let (first, longest) = match (self.main, opening) {
                 (Some(_), _) => (self.config.traffic, self.config.longest_traffic),
                 (None, true) => (10 * SECOND, ROUND_PAUSES[2]),
+                (None, false) if !held && self.vain_rounds < QUICK_ROUNDS.0 => (SECOND, QUICK_ROUNDS.1),
                 (None, false) => (SECOND, ROUND_PAUSES[usize::from(held)]),
             };
             self.again = Some(now + self.chance.pause(first, self.vain_rounds, longest));

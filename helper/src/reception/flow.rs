@@ -74,8 +74,7 @@ impl<C: Consumer> Flow<C> {
     /// A new path.
     pub(super) fn path(self: &Arc<Self>, way: Way) -> Arc<Path<C>> {
         let mut state = self.lock();
-        let id = PathId(state.next_path);
-        state.next_path = state.next_path.wrapping_add(1);
+        let id = state.free_path();
         state.paths.push((id, way, None));
         drop(state);
         Arc::new(Path { id, way, flow: Arc::clone(self) })
@@ -161,6 +160,18 @@ impl<C: Consumer> Flow<C> {
     }
 }
 
+impl<C> State<C> {
+    /// A number that no path has: one that lasts keeps its own while others come and go for hours.
+    fn free_path(&mut self) -> PathId {
+        while self.paths.iter().any(|(id, ..)| id.0 == self.next_path) {
+            self.next_path = self.next_path.wrapping_add(1);
+        }
+        let id = PathId(self.next_path);
+        self.next_path = self.next_path.wrapping_add(1);
+        id
+    }
+}
+
 /// Hands on what comes out of the merge.
 fn deliver<C: Consumer>(meter: &mut Meter, consumer: &mut C, now: Instant, delivery: &Delivery<'_>) {
     if delivery.gap {
@@ -227,5 +238,40 @@ impl<C: Consumer> Drop for Path<C> {
         let mut state = self.flow.lock();
         state.paths.retain(|(id, _, _)| *id != self.id);
         state.merge.path_gone(self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use amt_shared::wire::Status;
+
+    /// Counts datagrams.
+    struct Count(u32);
+
+    impl Consumer for Count {
+        fn datagram(&mut self, _: &[u8], _: u64) {
+            self.0 += 1;
+        }
+        fn lost(&mut self) {}
+        fn flush(&mut self) {}
+        fn status(&mut self, _: Status) {}
+        fn step(&mut self, _: &str) {}
+        fn stats(&mut self, _: &ChannelStats) {}
+    }
+
+    #[test]
+    fn a_path_that_lasts_goes_on_however_many_others_come_and_go() {
+        let (sender, _told) = mpsc::unbounded_channel();
+        let flow = Flow::new(Count(0), sender);
+        let native = flow.path(Way::Native);
+        let relay = SocketAddr::from(([192, 0, 2, 1], 2268));
+        for _ in 0..1000 {
+            drop(flow.path(Way::Tunnel(relay)));
+        }
+        let packet = [&[0x47, 0x01, 0x01, 0x10][..], &[0xFF; 184]].concat();
+        native.datagram(Instant::now(), &packet, 0);
+        native.flush(Instant::now());
+        assert_eq!(flow.end().unwrap().0, 1);
     }
 }

@@ -272,7 +272,11 @@ impl<'a, C: Consumer> Search<'a, C> {
     }
 
     fn open(&mut self, candidate: &Candidate) {
-        let Candidate { relay, discover, .. } = *candidate;
+        let Candidate { relay, discover, origin } = *candidate;
+        if !matches!(origin, Origin::Named { .. }) {
+            // Nobody wrote it down: a person should see where it comes from.
+            self.flow.consumer(|consumer| consumer.step(&format!("Trying the relay {relay}, known from {origin}.")));
+        }
         let leases = self.channel.copies().filter_map(|Copy { membership, port }| {
             let line = self.flow.path(Way::Tunnel(relay));
             self.network.tunnels.take(&Wanted { membership, port, relay, discover }, line)

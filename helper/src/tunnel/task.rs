@@ -3,6 +3,7 @@
 use super::{Key, News, Order, Rider, Shared, Tally};
 use crate::amt::gateway::{self, Config, Event, Gateway};
 use crate::datagram;
+use crate::membership::Membership;
 use crate::reassembly::{self, Reassembly};
 use crate::transport::{Batch, Received, Transport};
 use std::collections::BTreeMap;
@@ -38,6 +39,9 @@ pub(super) struct Task {
     orders: mpsc::UnboundedReceiver<Order>,
     shared: Arc<Shared>,
     riders: Vec<Rider>,
+    /// What the last channel left joined, as its leave goes out with the tunnel's own end; where another channel
+    /// came before that, it is left once that one has joined, so that the same channel is not interrupted.
+    owed: Option<Membership>,
     reassembly: Reassembly,
     /// What was made of fragments when it was looked at last.
     fragments: reassembly::Figures,
@@ -65,6 +69,7 @@ impl Task {
             orders,
             shared,
             riders: Vec::new(),
+            owed: None,
             reassembly: Reassembly::default(),
             fragments: reassembly::Figures::default(),
             batch: Batch::default(),
@@ -168,12 +173,17 @@ impl Task {
                 if let Some(rider) = rider {
                     rider.joined = true;
                     gateway.join(now, rider.membership);
+                    if let Some(membership) = self.owed.take() {
+                        gateway.leave(now, membership);
+                    }
                 }
             }
             Order::Leave(id) => {
                 let Some(index) = self.riders.iter().position(|rider| rider.id == id) else { return };
                 let rider = self.riders.swap_remove(index);
-                if rider.joined && !self.riders.is_empty() {
+                if rider.joined && self.riders.is_empty() {
+                    self.owed = Some(rider.membership);
+                } else if rider.joined {
                     gateway.leave(now, rider.membership);
                 }
             }

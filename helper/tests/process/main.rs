@@ -2,6 +2,7 @@
 
 mod attacks;
 mod common;
+mod discovery;
 mod logs;
 mod packaging;
 mod privileges;

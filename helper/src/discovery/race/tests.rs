@@ -462,6 +462,17 @@ fn where_everything_failed_it_is_looked_up_anew_with_growing_pauses() {
 }
 
 #[test]
+fn a_relay_that_is_being_started_is_found_soon_though_it_refused_before() {
+    for seconds in 1..=4 {
+        let gone = Relay { refuses: Some((MS, Why::Unreachable)), ..Relay::default() };
+        let mut world = World::new(list(&[v4(1)]), [(v4(1), gone)]);
+        world.run(seconds * SECOND);
+        world.relays.insert(v4(1), good(10 * MS));
+        world.first_data_by((seconds + 2) * SECOND);
+    }
+}
+
+#[test]
 fn a_name_server_that_is_down_costs_no_relay_that_is_known() {
     let mut world = World::new(list(&[v4(1)]), []);
     world.run(5 * SECOND);

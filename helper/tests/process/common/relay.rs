@@ -36,7 +36,12 @@ impl TestRelay {
 
     /// One at this address, with settings of its own.
     pub(crate) fn start_at(address: impl Into<IpAddr>, set: impl FnOnce(&mut Config)) -> Self {
-        let socket = UdpSocket::bind((address.into(), 0)).unwrap();
+        Self::start_on((address.into(), 0).into(), set)
+    }
+
+    /// One at this address and port.
+    pub(crate) fn start_on(address: SocketAddr, set: impl FnOnce(&mut Config)) -> Self {
+        let socket = UdpSocket::bind(address).unwrap();
         socket.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
         let address = socket.local_addr().unwrap();
         let mut config = Config::new(address.ip());
