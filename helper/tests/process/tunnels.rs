@@ -1,10 +1,15 @@
 //! Several channels through one tunnel to a relay.
 
 use crate::common::page::Page;
-use crate::common::relay::{GROUP, PORT, TestRelay};
+use crate::common::relay::{GROUP, PORT, SOURCE, TestRelay};
 use crate::common::stream::Stream;
 use crate::common::{Helper, eventually};
+use amt_helper::membership::Membership;
+use amt_helper::options::TransportChoice;
+use amt_helper::transport::Transports;
+use amt_helper::tunnel::{Line, News, Settings, Tunnels, Wanted};
 use std::net::Ipv4Addr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(232, 9, 9, 10);
@@ -63,4 +68,43 @@ async fn two_channels_of_one_relay_share_a_tunnel_and_the_one_that_is_left_does_
     assert_eq!(relay.endpoints(), 1);
     helper.signal("-TERM");
     eventually("both are left at the end", || relay.left(GROUP) == 1 && relay.left(OTHER_GROUP) == 2);
+}
+
+/// A channel's end that only has to be there.
+struct Quiet;
+
+impl Line for Quiet {
+    fn datagram(&self, _: Instant, _: &[u8], _: u64) {}
+    fn flush(&self, _: Instant) {}
+    fn other_port(&self, _: u16) {}
+    fn news(&self, _: News) {}
+}
+
+// One thread, so that the tunnel's task sees the leave and the join at once.
+#[tokio::test]
+async fn a_channel_that_comes_as_the_last_one_leaves_does_not_keep_that_one_joined() {
+    async fn until(what: &str, so: impl Fn() -> bool) {
+        let deadline = Instant::now() + crate::common::PATIENCE;
+        while !so() {
+            assert!(Instant::now() < deadline, "it did not come to be: {what}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    let relay = TestRelay::start();
+    let settings = Settings { refresh: Duration::from_secs(30), ecn: false };
+    let tunnels = Tunnels::new(Transports::open(TransportChoice::Udp).unwrap(), settings, None);
+    let take = |group: Ipv4Addr| {
+        let membership = Membership::new(group.into(), Some(SOURCE.into())).unwrap();
+        let wanted = Wanted { membership, port: PORT, relay: relay.address, discover: true };
+        let lease = tunnels.take(&wanted, Arc::new(Quiet)).unwrap();
+        lease.join();
+        lease
+    };
+    let first = take(GROUP);
+    until("the first is joined", || relay.subscribers(GROUP) == 1).await;
+    drop(first);
+    let _second = take(OTHER_GROUP);
+    until("the second is joined", || relay.subscribers(OTHER_GROUP) == 1).await;
+    until("the first is left", || relay.subscribers(GROUP) == 0).await;
+    assert_eq!(relay.endpoints(), 1);
 }
