@@ -1,9 +1,9 @@
 //! A socket that is read in batches (recvmmsg), with the kernel's time of arrival and its ICMP errors.
 
 use super::Received;
-use super::sockets::is_large;
+use super::sockets::{Home, Lent, is_large};
 use quinn_udp::{BATCH_SIZE, RecvMeta, TransportErrorPayload, UdpSocketState};
-use socket2::{SockRef, Socket};
+use socket2::SockRef;
 use std::fs::File;
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
@@ -63,17 +63,42 @@ pub(super) struct Inlet {
     inode: Option<u64>,
     /// Whether its buffer is as large as one may wish.
     large: bool,
+    /// What the kernel had dropped before.
+    dropped_before: u64,
+    /// Where the socket goes at the end.
+    home: Option<Home>,
 }
 
 impl Inlet {
     /// Takes a bound socket.
-    pub(super) fn new(socket: Socket) -> io::Result<Self> {
+    pub(super) fn new(lent: Lent) -> io::Result<Self> {
+        let Lent { socket, bound, home } = lent;
         let state = UdpSocketState::new((&socket).into())?;
         state.enable_transport_errors((&socket).into())?;
         let file = File::from(OwnedFd::from(socket.try_clone()?));
         let inode = file.metadata().map(|metadata| metadata.ino()).ok();
         let large = is_large(&socket);
-        Ok(Self { io: UdpSocket::from_std(socket.into())?, state, inode, large })
+        let io = UdpSocket::from_std(socket.into())?;
+        let mut inlet = Self { io, state, inode, large, dropped_before: 0, home };
+        if bound {
+            inlet.dropped_before = inlet.dropped().unwrap_or(0);
+        }
+        Ok(inlet)
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_large(&self) -> bool {
+        self.large
+    }
+
+    /// Lets the socket be closed at the end, as nobody else could use it.
+    pub(super) fn let_go(&mut self) {
+        self.home = None;
+    }
+
+    /// The socket, for its options.
+    pub(super) fn socket(&self) -> SockRef<'_> {
+        SockRef::from(&self.io)
     }
 
     /// Waits for datagrams, or for the word that something sent could not be delivered.
@@ -139,7 +164,8 @@ impl Inlet {
         let table = std::fs::read_to_string(table).ok()?;
         // Columns: 0 slot, 1 local, 2 remote, …, 9 inode, 10 references, 11 pointer, 12 drops.
         let line = table.lines().find(|line| line.split_whitespace().nth(9) == Some(&inode))?;
-        line.split_whitespace().nth(12)?.parse().ok()
+        let dropped: u64 = line.split_whitespace().nth(12)?.parse().ok()?;
+        Some(dropped.saturating_sub(self.dropped_before))
     }
 
     /// What helps against that, in a sentence.
@@ -149,6 +175,16 @@ impl Inlet {
         } else {
             "The kernel limits the receive buffer: raise it with “sysctl -w net.core.rmem_max=33554432”, or start the \
              helper with CAP_NET_ADMIN or as root."
+        }
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        let Some(home) = self.home.take() else { return };
+        while let Ok(Some(_)) = self.state.recv_transport_error((&self.io).into()) {}
+        if let Ok(socket) = self.socket().try_clone() {
+            home.take_back(socket);
         }
     }
 }

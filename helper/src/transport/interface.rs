@@ -35,6 +35,12 @@ impl Interface {
         interfaces.iter().find(|interface| interface.ips.iter().any(|network| network.ip() == local)).map(Self::from)
     }
 
+    /// One that is not there, or no more.
+    #[cfg(test)]
+    pub(super) fn nowhere() -> Self {
+        Self { name: "gone".into(), index: 0x7FFF_FFFF }
+    }
+
     /// Its name, like `eth0`.
     #[must_use]
     pub fn name(&self) -> &str {

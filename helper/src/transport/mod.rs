@@ -101,13 +101,13 @@ impl Transports {
     /// The system's; or a sentence where the raw transport was asked for and cannot go there.
     pub fn connect(&self, relay: SocketAddr, mut say: impl FnMut(String)) -> io::Result<Transport> {
         if let Some(raw) = &self.raw {
-            match self.sockets.take(relay.ip()).and_then(|socket| raw.connect(relay, socket, &mut say)) {
+            match raw.connect(relay, &self.sockets, &mut say) {
                 Ok(raw) => return Ok(Transport::Raw(raw)),
                 Err(error) if self.choice == TransportChoice::Raw => return Err(error),
                 Err(error) => say(format!("Raw packets cannot be used here ({error}); using an ordinary UDP socket.")),
             }
         }
-        Udp::open(self.sockets.take(relay.ip())?, relay).map(Transport::Udp)
+        Udp::open(&self.sockets, relay).map(Transport::Udp)
     }
 
     /// Lets nothing be joined natively on the interface of this index, because tunnels' packets are sent on into
@@ -128,7 +128,7 @@ impl Transports {
         port: u16,
         interface: Option<&Interface>,
     ) -> io::Result<Native> {
-        Native::join_with(self.sockets.take(group)?, group, source, port, (interface, self.keep_off))
+        Native::join_with(|local| self.sockets.for_group(local), group, source, port, (interface, self.keep_off))
     }
 }
 

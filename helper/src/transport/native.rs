@@ -6,15 +6,19 @@
 
 use super::inlet::{Batch, Inlet};
 use super::interface::{Interface, local_address};
+use super::sockets::Lent;
 use super::{Arrival, Received, sockets};
-use socket2::{InterfaceIndexOrAddress, Socket};
+use socket2::InterfaceIndexOrAddress;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 
 /// A group that was joined; dropping it leaves.
 pub struct Native {
     inlet: Inlet,
+    group: IpAddr,
     source: Option<IpAddr>,
+    /// The interface that was joined on; 0 where the kernel chose.
+    index: u32,
     /// What the interface was chosen by and the address it had then; `None` where it was named.
     chosen: Option<(IpAddr, Option<IpAddr>)>,
 }
@@ -26,11 +30,11 @@ impl Native {
     /// # Errors
     /// The system's: no such interface, too many groups; or addresses of two versions of IP.
     pub fn join(group: IpAddr, source: Option<IpAddr>, port: u16, interface: Option<&Interface>) -> io::Result<Self> {
-        Self::join_with(sockets::ordinary(group)?, group, source, port, (interface, None))
+        Self::join_with(|_| sockets::ordinary(group), group, source, port, (interface, None))
     }
 
     pub(super) fn join_with(
-        socket: Socket,
+        lend: impl FnOnce(SocketAddr) -> io::Result<Lent>,
         group: IpAddr,
         source: Option<IpAddr>,
         port: u16,
@@ -49,19 +53,26 @@ impl Native {
         if keep_off == Some(index) {
             return Err(io::Error::new(ErrorKind::Unsupported, "its network is the one that is reinjected into"));
         }
-        // Not SO_REUSEPORT: Linux gives a datagram that one socket of such a set is to hear, by its source or its
-        // interface, to any of the set (seen with 6.18).
-        socket.set_reuse_address(true)?;
-        match group {
-            IpAddr::V4(_) => socket.set_multicast_all_v4(false)?,
-            IpAddr::V6(_) => socket.set_multicast_all_v6(false)?,
-        }
         let address = match group {
             IpAddr::V4(_) => SocketAddr::new(group, port),
             IpAddr::V6(group) => SocketAddrV6::new(group, port, 0, if of_one_link(group) { index } else { 0 }).into(),
         };
-        // Bound to the group, so that other datagrams for the port never come here.
-        socket.bind(&address.into())?;
+        let lent = lend(address)?;
+        let bound = lent.bound;
+        // Whatever fails from here on gives the socket back.
+        let inlet = Inlet::new(lent)?;
+        let socket = inlet.socket();
+        if !bound {
+            // Not SO_REUSEPORT: Linux gives a datagram that one socket of such a set is to hear, by its source or its
+            // interface, to any of the set (seen with 6.18).
+            socket.set_reuse_address(true)?;
+            match group {
+                IpAddr::V4(_) => socket.set_multicast_all_v4(false)?,
+                IpAddr::V6(_) => socket.set_multicast_all_v6(false)?,
+            }
+            // Bound to the group, so that other datagrams for the port never come here.
+            socket.bind(&address.into())?;
+        }
         match (group, source) {
             (_, Some(source)) => sockets::join_source(&socket, group, source, index)?,
             (IpAddr::V4(group), None) => {
@@ -69,7 +80,7 @@ impl Native {
             }
             (IpAddr::V6(group), None) => socket.join_multicast_v6(&group, index)?,
         }
-        Ok(Self { inlet: Inlet::new(socket)?, source, chosen })
+        Ok(Self { inlet, group, source, index, chosen })
     }
 
     /// Waits for datagrams and puts what one system call returns into `batch`. Cancelling it loses nothing.
@@ -96,6 +107,11 @@ impl Native {
         self.inlet.dropped()
     }
 
+    #[cfg(test)]
+    pub(super) fn is_large(&self) -> bool {
+        self.inlet.is_large()
+    }
+
     /// What helps where [`dropped`](Self::dropped) grows, in a sentence.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
@@ -107,6 +123,22 @@ impl Native {
     #[must_use]
     pub fn moved(&self) -> bool {
         self.chosen.is_some_and(|(towards, before)| local_address(towards).is_ok_and(|now| before != Some(now)))
+    }
+}
+
+/// Leaves, so that another may have the socket.
+impl Drop for Native {
+    fn drop(&mut self) {
+        let (socket, index) = (self.inlet.socket(), self.index);
+        let left = match (self.group, self.source) {
+            (group, Some(source)) => sockets::leave_source(&socket, group, source, index),
+            (IpAddr::V4(group), None) => socket.leave_multicast_v4_n(&group, &InterfaceIndexOrAddress::Index(index)),
+            (IpAddr::V6(group), None) => socket.leave_multicast_v6(&group, index),
+        };
+        if left.is_err() {
+            // The interface may have gone. Closing the socket leaves in any case.
+            self.inlet.let_go();
+        }
     }
 }
 

@@ -8,6 +8,7 @@
 
 use super::inlet::{Batch, Inlet};
 use super::interface::local_address;
+use super::sockets::UdpSockets;
 use super::{Received, source_port};
 use pnet::packet::ip::{IpNextHeaderProtocols, IpNextHeaderProtocols::Reserved as WHOLE_PACKETS};
 use pnet::packet::ipv4::{self, Ipv4Flags, Ipv4Packet, MutableIpv4Packet};
@@ -15,7 +16,6 @@ use pnet::packet::ipv6::{Ipv6Packet, MutableIpv6Packet};
 use pnet::packet::udp::{self, MutableUdpPacket};
 use pnet::transport::TransportChannelType::{Layer3, Layer4};
 use pnet::transport::{TransportProtocol, TransportSender, transport_channel};
-use socket2::Socket;
 use std::io::{self, ErrorKind};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,9 +50,14 @@ impl RawSenders {
         Ok(Self { senders, port: Arc::new(()) })
     }
 
-    /// Sends packets to `relay` with headers built here. `socket` will receive; it is not bound yet. `say` is told
-    /// where somebody else has the port.
-    pub(super) fn connect(&self, relay: SocketAddr, socket: Socket, say: &mut impl FnMut(String)) -> io::Result<Raw> {
+    /// Sends packets to `relay` with headers built here. One of `sockets` will receive. `say` is told where
+    /// somebody else has the port.
+    pub(super) fn connect(
+        &self,
+        relay: SocketAddr,
+        sockets: &UdpSockets,
+        say: &mut impl FnMut(String),
+    ) -> io::Result<Raw> {
         if relay.is_ipv6() && self.senders.v6.is_none() {
             return Err(io::Error::new(ErrorKind::Unsupported, "this machine has no raw IPv6 sockets"));
         }
@@ -62,13 +67,23 @@ impl RawSenders {
             return Err(io::Error::new(ErrorKind::Unsupported, "raw packets do not go to link-local addresses"));
         }
         let address = local_address(relay.ip())?;
-        source_port::bind(relay.ip(), Some(PORT), |port| socket.bind(&SocketAddr::new(address, port).into()))?;
-        let local = socket.local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
+        let lent = sockets.for_relay(relay.ip(), |local, of| {
+            let (first, again) = (local.port() == PORT, of == relay.ip());
+            (local.ip() == address && (first || again)).then_some(first)
+        })?;
+        let bound = lent.bound;
+        let inlet = Inlet::new(lent)?;
+        if !bound {
+            source_port::bind(relay.ip(), Some(PORT), |port| {
+                inlet.socket().bind(&SocketAddr::new(address, port).into())
+            })?;
+        }
+        let local = inlet.socket().local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
         let port = (local.port() == PORT).then(|| Arc::clone(&self.port));
         if port.is_none() && Arc::strong_count(&self.port) == 1 {
             say(format!("Port {PORT} of {address} is taken; raw packets leave from port {} instead.", local.port()));
         }
-        Ok(Raw { local, relay: relay.ip(), inlet: Inlet::new(socket)?, senders: self.senders.clone(), _port: port })
+        Ok(Raw { local, relay: relay.ip(), inlet, senders: self.senders.clone(), _port: port })
     }
 }
 

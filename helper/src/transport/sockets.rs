@@ -4,12 +4,15 @@
 //! A buffer past the system's limit wants CAP_NET_ADMIN, which is gone when a tunnel opens: a number of sockets
 //! is made while it is there, one pool for tunnels and native joins. When it is used up, or where the
 //! process never might, sockets have what the system allows.
+//!
+//! Closing gives them back. Linux never frees a socket of the port it was bound to, so that it serves who would
+//! bind it so again: the next tunnel to that relay, the next join of that group. Until then it takes nothing in.
 
-use socket2::{Domain, Protocol, Socket, Type};
-use std::io;
+use socket2::{Domain, Protocol, SockFilter, Socket, Type};
+use std::io::{self, ErrorKind};
 use std::mem::offset_of;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::debug;
 
 use nix::libc;
@@ -19,10 +22,41 @@ use nix::sys::socket::{setsockopt, sockopt};
 const RECEIVE_BUFFER: usize = 32 << 20;
 /// Sockets of each IP version that are made while the process may still enlarge them.
 const MADE_BEFORE: usize = 64;
+/// How many of them native joins leave to tunnels: there are more channels than relays.
+const FOR_TUNNELS: usize = MADE_BEFORE / 2;
+/// More datagrams than a large buffer can hold.
+const MOST_WAITING: usize = 1 << 18;
 
-/// UDP sockets, not yet bound; of both IP versions.
-pub(super) struct UdpSockets {
-    large: Mutex<Vec<(Domain, Socket)>>,
+/// UDP sockets of both IP versions.
+pub(super) struct UdpSockets(Arc<Mutex<Large>>);
+
+/// Those with large buffers that nobody uses now.
+struct Large {
+    unbound: Vec<(Domain, Socket)>,
+    returned: Vec<Returned>,
+}
+
+/// A socket that was bound and used.
+struct Returned {
+    socket: Socket,
+    local: SocketAddr,
+    peer: IpAddr,
+}
+
+/// A socket for use.
+pub(super) struct Lent {
+    pub(super) socket: Socket,
+    /// Whether it is bound already.
+    pub(super) bound: bool,
+    /// `None` for one that is as anybody could make it again.
+    pub(super) home: Option<Home>,
+}
+
+/// Where a socket goes when it is closed.
+pub(super) struct Home {
+    large: Arc<Mutex<Large>>,
+    /// The relay or group it is for.
+    peer: IpAddr,
 }
 
 impl UdpSockets {
@@ -36,26 +70,92 @@ impl UdpSockets {
                 force_buffer(&socket).then_some((domain, socket))
             }));
         }
-        Self { large: Mutex::new(made) }
+        Self(Arc::new(Mutex::new(Large { unbound: made, returned: Vec::new() })))
     }
 
-    /// A socket that is not bound, for the IP version of `address`.
-    pub(super) fn take(&self, address: IpAddr) -> io::Result<Socket> {
-        let domain = Domain::for_address(SocketAddr::new(address, 0));
-        let mut large = self.large.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(position) = large.iter().position(|(of, _)| *of == domain) {
-            return Ok(large.swap_remove(position).1);
+    /// A socket for a relay: one that is bound already, which `fits` best by its address and the relay it was for, or
+    /// else one that is not.
+    pub(super) fn for_relay<F: Ord>(
+        &self,
+        relay: IpAddr,
+        fits: impl Fn(SocketAddr, IpAddr) -> Option<F>,
+    ) -> io::Result<Lent> {
+        self.take(relay, 0, fits)
+    }
+
+    /// A socket for a group, bound to `local` already where there is such a one.
+    pub(super) fn for_group(&self, local: SocketAddr) -> io::Result<Lent> {
+        self.take(local.ip(), FOR_TUNNELS, |of, _| (of == local).then_some(()))
+    }
+
+    /// Leaves `rest` of those that are not bound.
+    fn take<F: Ord>(
+        &self,
+        peer: IpAddr,
+        rest: usize,
+        fits: impl Fn(SocketAddr, IpAddr) -> Option<F>,
+    ) -> io::Result<Lent> {
+        let domain = Domain::for_address(SocketAddr::new(peer, 0));
+        let mut large = lock(&self.0);
+        let home = || Some(Home { large: Arc::clone(&self.0), peer });
+        let fitting = large.returned.iter().enumerate();
+        let fitting = fitting.filter_map(|(place, returned)| Some((fits(returned.local, returned.peer)?, place)));
+        if let Some((_, place)) = fitting.max() {
+            let Returned { socket, .. } = large.returned.swap_remove(place);
+            socket.detach_filter()?;
+            return Ok(Lent { socket, bound: true, home: home() });
+        }
+        let mut unbound = large.unbound.iter().enumerate().filter(|(_, (of, _))| *of == domain);
+        if let Some((place, _)) = unbound.nth(rest) {
+            return Ok(Lent { socket: large.unbound.swap_remove(place).1, bound: false, home: home() });
         }
         drop(large);
-        ordinary(address)
+        ordinary(peer)
+    }
+
+    /// How many nobody uses now.
+    #[cfg(test)]
+    pub(super) fn idle(&self) -> usize {
+        let large = lock(&self.0);
+        large.unbound.len() + large.returned.len()
+    }
+}
+
+fn lock(large: &Mutex<Large>) -> MutexGuard<'_, Large> {
+    large.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Home {
+    /// Takes back a socket that is in no group any more and does not block; one that cannot be kept is closed.
+    pub(super) fn take_back(self, socket: Socket) {
+        // BPF_RET | BPF_K: nothing of any datagram. Who still sends does not fill the buffer.
+        const RETURN: u16 = 6;
+        let Some(local) = socket.local_addr().ok().and_then(|local| local.as_socket()) else { return };
+        if local.port() == 0 {
+            // Nothing could be bound, whatever was tried.
+            if socket.set_reuse_address(false).is_ok() {
+                lock(&self.large).unbound.push((Domain::for_address(local), socket));
+            }
+            return;
+        }
+        if socket.attach_filter(&[SockFilter::new(RETURN, 0, 0, 0)]).is_err() {
+            return;
+        }
+        // What came before is none of the next tunnel's business.
+        for _ in 0..MOST_WAITING {
+            if socket.recv(&mut []).is_err_and(|error| error.kind() == ErrorKind::WouldBlock) {
+                lock(&self.large).returned.push(Returned { socket, local, peer: self.peer });
+                return;
+            }
+        }
     }
 }
 
 /// A socket that is not bound, with the buffer that the process may have now.
-pub(super) fn ordinary(address: IpAddr) -> io::Result<Socket> {
+pub(super) fn ordinary(address: IpAddr) -> io::Result<Lent> {
     let socket = make(Domain::for_address(SocketAddr::new(address, 0)))?;
     enlarge(&socket);
-    Ok(socket)
+    Ok(Lent { socket, bound: false, home: None })
 }
 
 fn make(domain: Domain) -> io::Result<Socket> {
@@ -90,6 +190,25 @@ pub(super) fn is_large(socket: &Socket) -> bool {
 /// Asks for a group on an interface by its index, of one source alone: IGMPv3 or MLDv2 on the wire (RFC 3678,
 /// 5.1). The kernel's filter then lets no other source through to this socket.
 pub(crate) fn join_source(socket: &Socket, group: IpAddr, source: IpAddr, interface: u32) -> io::Result<()> {
+    let request = source_request(group, source, interface);
+    match group {
+        IpAddr::V4(_) => setsockopt(socket, JoinSourceV4, &request)?,
+        IpAddr::V6(_) => setsockopt(socket, JoinSourceV6, &request)?,
+    }
+    Ok(())
+}
+
+/// Takes that back.
+pub(super) fn leave_source(socket: &Socket, group: IpAddr, source: IpAddr, interface: u32) -> io::Result<()> {
+    let request = source_request(group, source, interface);
+    match group {
+        IpAddr::V4(_) => setsockopt(socket, LeaveSourceV4, &request)?,
+        IpAddr::V6(_) => setsockopt(socket, LeaveSourceV6, &request)?,
+    }
+    Ok(())
+}
+
+fn source_request(group: IpAddr, source: IpAddr, interface: u32) -> GroupSourceReq {
     let mut request = [0; size_of::<libc::group_source_req>()];
     request[..4].copy_from_slice(&interface.to_ne_bytes());
     for (place, address) in [
@@ -108,11 +227,7 @@ pub(crate) fn join_source(socket: &Socket, group: IpAddr, source: IpAddr, interf
             }
         }
     }
-    match group {
-        IpAddr::V4(_) => setsockopt(socket, JoinSourceV4, &request)?,
-        IpAddr::V6(_) => setsockopt(socket, JoinSourceV6, &request)?,
-    }
-    Ok(())
+    request
 }
 
 /// `struct group_source_req` (RFC 3678), as bytes.
@@ -138,6 +253,26 @@ nix::setsockopt_impl!(
     JoinSourceV6,
     libc::IPPROTO_IPV6,
     libc::MCAST_JOIN_SOURCE_GROUP,
+    GroupSourceReq,
+    sockopt::SetStruct<'_, GroupSourceReq>
+);
+
+#[derive(Clone)]
+struct LeaveSourceV4;
+nix::setsockopt_impl!(
+    LeaveSourceV4,
+    libc::IPPROTO_IP,
+    libc::MCAST_LEAVE_SOURCE_GROUP,
+    GroupSourceReq,
+    sockopt::SetStruct<'_, GroupSourceReq>
+);
+
+#[derive(Clone)]
+struct LeaveSourceV6;
+nix::setsockopt_impl!(
+    LeaveSourceV6,
+    libc::IPPROTO_IPV6,
+    libc::MCAST_LEAVE_SOURCE_GROUP,
     GroupSourceReq,
     sockopt::SetStruct<'_, GroupSourceReq>
 );

@@ -58,7 +58,7 @@ async fn one_source_of_a_group_is_heard_and_no_other_by_several_programs_at_once
 #[test]
 fn ipv6_groups_are_joined_with_their_source_and_with_any() {
     let name = "transport::tests::ipv6_groups_are_joined_with_their_source_and_with_any";
-    if own_network::enter(name, "ip address add 2001:db8::1/64 dev one") {
+    if own_network::enter(name, "ip address add 2001:db8::1/64 dev one nodad") {
         tokio::runtime::Runtime::new().unwrap().block_on(join_ipv6_groups());
     }
 }
@@ -79,12 +79,82 @@ async fn join_ipv6_groups() {
     assert_eq!(received(&any).await, expected);
     let mut batch = Batch::default();
     assert!(tokio::time::timeout(Duration::from_millis(50), wrong.receive(&mut batch)).await.is_err());
-    // The address by which the source was reached gives way to another.
-    assert!(!right.moved());
-    own_network::ip("address add 2001:db8:1::7/64 dev one");
+    // The address by which source and relay were reached gives way to another.
+    let udp = Transports::open(TransportChoice::Udp).unwrap().connect("[2001:db8::2]:2268".parse().unwrap(), |_| {});
+    let raw = Transports::open(TransportChoice::Raw).unwrap().connect("[2001:db8::2]:2268".parse().unwrap(), |_| {});
+    let tunnels = [udp.unwrap(), raw.unwrap()];
+    assert!(!right.moved() && !tunnels.iter().any(Transport::moved));
+    own_network::ip("address add 2001:db8:1::7/64 dev one nodad");
     own_network::ip("address del 2001:db8::1/64 dev one");
     own_network::ip("route add 2001:db8::/64 dev one");
-    assert!(right.moved());
+    assert!(right.moved() && tunnels.iter().all(Transport::moved));
+}
+
+#[tokio::test]
+async fn large_buffers_do_not_run_out_however_often_tunnels_and_joins_are_made_anew() {
+    for choice in [TransportChoice::Udp, TransportChoice::Auto] {
+        let mut transports = Transports::open(choice).unwrap();
+        let made = transports.sockets.idle();
+        let relays = ["127.7.7.8:2268", "127.7.7.9:2268", "[::1]:2268"].map(|relay| relay.parse().unwrap());
+        let (group, port) = (IpAddr::from([232, 77, 1, 9]), a_free_port());
+        let join = |transports: &Transports, source: Option<IpAddr>| {
+            transports.join(group, source, port, Some(&loopback())).unwrap()
+        };
+        for _ in 0..100 {
+            let tunnels = relays.map(|relay| transports.connect(relay, |_| {}).unwrap());
+            let natives = [join(&transports, Some([127, 0, 0, 5].into())), join(&transports, None)];
+            // Whoever may not enlarge buffers has nothing that could run out.
+            if made > 0 {
+                assert!(tunnels.iter().all(|tunnel| tunnel.inlet().is_large()));
+                assert!(natives.iter().all(Native::is_large));
+                assert_eq!(transports.sockets.idle(), made - 5);
+            }
+            drop((tunnels, natives));
+            assert_eq!(transports.sockets.idle(), made);
+        }
+        for _ in 0..100 {
+            let nowhere = Interface::nowhere();
+            assert!(transports.join(group, None, port, Some(&nowhere)).is_err());
+            assert!(transports.join([127, 77, 7, 7].into(), None, port, Some(&loopback())).is_err());
+        }
+        assert_eq!(transports.sockets.idle(), made, "nor do failures");
+        transports.keep_off(loopback().index());
+        assert!(transports.join(group, None, port, Some(&loopback())).is_err());
+        assert_eq!(transports.sockets.idle(), made, "a refusal uses none");
+    }
+}
+
+#[tokio::test]
+async fn what_came_for_one_tunnel_or_join_is_not_heard_by_the_next() {
+    let transports = Transports::open(TransportChoice::Udp).unwrap();
+    let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let connect = || transports.connect(relay.local_addr().unwrap(), |_| {}).unwrap();
+    let tunnel = connect();
+    let here = SocketAddr::from((Ipv4Addr::LOCALHOST, tunnel.inlet().local_addr().unwrap().port()));
+    relay.send_to(b"before", here).unwrap();
+    drop(tunnel);
+    let _ = relay.send_to(b"between", here);
+    let tunnel = connect();
+    assert_eq!(tunnel.dropped(), Some(0));
+    let _ = relay.send_to(b"now", here);
+    let mut batch = Batch::default();
+    tokio::time::timeout(Duration::from_secs(20), tunnel.receive(&mut batch)).await.expect("it comes").unwrap();
+    tunnel.for_each(&batch, |arrival| assert_eq!(arrival.payload, b"now"));
+
+    let (group, port, lo) = (IpAddr::from([232, 77, 1, 10]), a_free_port(), loopback());
+    let [one, other] = [5, 6].map(|last| sender([127, 0, 0, last].into()));
+    let join = |of: &UdpSocket| {
+        let source = of.local_addr().unwrap().ip();
+        transports.join(group, Some(source), port, Some(&lo)).unwrap()
+    };
+    let native = join(&one);
+    one.send_to(b"before", (group, port)).unwrap();
+    drop(native);
+    one.send_to(b"between", (group, port)).unwrap();
+    let native = join(&other);
+    one.send_to(b"of one", (group, port)).unwrap();
+    other.send_to(b"of the other", (group, port)).unwrap();
+    assert_eq!(received(&native).await, [(other.local_addr().unwrap(), b"of the other".to_vec())]);
 }
 
 /// Two channels may have one group and one port.

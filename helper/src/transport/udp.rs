@@ -2,8 +2,8 @@
 
 use super::inlet::{Batch, Inlet};
 use super::interface::local_address;
+use super::sockets::UdpSockets;
 use super::{Received, source_port};
-use socket2::Socket;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -16,14 +16,19 @@ pub struct Udp {
 }
 
 impl Udp {
-    /// Binds the socket to a port of this relay's own, or to any if that is taken.
-    pub(super) fn open(socket: Socket, relay: SocketAddr) -> io::Result<Self> {
+    /// Binds a socket to a port of this relay's own, or to any if that is taken.
+    pub(super) fn open(sockets: &UdpSockets, relay: SocketAddr) -> io::Result<Self> {
         let any = match relay {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        source_port::bind(relay.ip(), None, |port| socket.bind(&SocketAddr::new(any, port).into()))?;
-        Ok(Self { inlet: Inlet::new(socket)?, relay: relay.ip(), local: local_address(relay.ip()).ok() })
+        let lent = sockets.for_relay(relay.ip(), |local, of| (of == relay.ip() && local.ip() == any).then_some(()))?;
+        let bound = lent.bound;
+        let inlet = Inlet::new(lent)?;
+        if !bound {
+            source_port::bind(relay.ip(), None, |port| inlet.socket().bind(&SocketAddr::new(any, port).into()))?;
+        }
+        Ok(Self { inlet, relay: relay.ip(), local: local_address(relay.ip()).ok() })
     }
 
     pub(super) async fn receive(&self, batch: &mut Batch) -> io::Result<Received> {
