@@ -88,6 +88,7 @@ fn a_list_whose_first_relay_is_dead_plays_soon() {
     let url = format!("amt://{SOURCE}@{GROUP}:{PORT}?relay={},{}", dead.local_addr().unwrap(), relay.address);
     let helper = receive(&url, &[]);
     let line = received_through(&relay, &helper);
+    println!("the first relay of two is dead: data {} ms after tuning in", milliseconds(&line));
     assert!(milliseconds(&line) <= 5000, "{line}");
 }
 
