@@ -20,6 +20,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::debug;
 
+/// Failed lookups that are remembered.
+const MAX_SAID: usize = 64;
+
 /// One copy of a channel: most have only one (SMPTE ST 2022-7 sends two).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Copy {
@@ -98,6 +101,8 @@ pub(super) struct Search<'a, C: Consumer> {
     asked: Instant,
     /// What failed in this round of lookups, to be told where nothing was found at all.
     failure: Option<Failure>,
+    /// What failed and was told: rounds of lookups repeat it.
+    said: Vec<Failure>,
     /// A relay was found in this round.
     any: bool,
     open: Vec<Open>,
@@ -128,6 +133,7 @@ impl<'a, C: Consumer> Search<'a, C> {
             found: None,
             asked: now,
             failure: None,
+            said: Vec::new(),
             any: false,
             open: Vec::new(),
         };
@@ -191,10 +197,14 @@ impl<'a, C: Consumer> Search<'a, C> {
                 let error = Some(failure.to_string());
                 let (what, found) = (String::new(), Vec::new());
                 self.happened(now, &Happening::LookedUp { what, took: self.took(now), found, error });
-                if failure.is_news() {
+                let said_before = self.said.contains(&failure);
+                if failure.is_news() && !said_before {
                     self.flow.consumer(|consumer| consumer.step(&failure.to_string()));
                 } else {
                     debug!("{failure}");
+                }
+                if !said_before && self.said.len() < MAX_SAID {
+                    self.said.push(failure.clone());
                 }
                 self.failure.get_or_insert(failure);
             }
