@@ -6,34 +6,35 @@
 //! native multicast or a tunnel, [`discovery`](crate::discovery) which relay; `flow` is where they meet.
 
 mod choice;
+mod consumer;
 mod flow;
 mod meter;
 mod native;
 mod network;
 mod plan;
 mod search;
+mod signals;
 mod words;
 
+pub use consumer::{Consumer, Happening};
 pub use network::Network;
 pub use plan::Plan;
 
 use crate::options::PathChoice;
 use crate::tunnel::{News, Tally};
 use amt_shared::amt_url::Host;
-use amt_shared::stats::ChannelStats;
 use amt_shared::wire::Status;
 use choice::{Choice, Step};
 use flow::{Flow, Told, Way};
 use meter::Verdict;
 use native::NativePaths;
 use search::{Channel, Search};
+use signals::{Signal, Signals};
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
-use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{MissedTickBehavior, interval, sleep_until};
 use words::Narrator;
 
 /// How long native multicast may be silent, unless the URL says otherwise.
@@ -46,63 +47,6 @@ const LOOK: Duration = Duration::from_millis(100);
 const REMEDY: Duration = Duration::from_secs(60);
 /// Between two reports of the counters, in looks.
 const REPORT: u32 = 10;
-
-/// What a channel feeds. It is called on the path of the data: it must not wait for anything.
-pub trait Consumer: Send + 'static {
-    /// The TS of one datagram, and when it was received in microseconds since the Unix epoch.
-    fn datagram(&mut self, ts: &[u8], received_micros: u64);
-    /// Something was lost before the next datagram.
-    fn lost(&mut self);
-    /// All that had arrived has been handed over.
-    fn flush(&mut self);
-    /// A step that changes how things stand.
-    fn status(&mut self, status: Status);
-    /// A step that does not, for the terminal alone.
-    fn step(&mut self, sentence: &str);
-    /// The counters, once a second.
-    fn stats(&mut self, stats: &ChannelStats);
-    /// Each step by itself, for who measures the way.
-    fn happened(&mut self, _now: Instant, _happening: &Happening) {}
-}
-
-/// A step on the way to a channel.
-#[derive(Clone, Debug)]
-pub enum Happening {
-    /// A name was looked up, or was not found.
-    LookedUp {
-        /// The name and what it is: the source, the group, a relay; nothing where the error says it.
-        what: String,
-        /// How long it took.
-        took: Duration,
-        /// Its addresses.
-        found: Vec<IpAddr>,
-        /// Why there is none.
-        error: Option<String>,
-    },
-    /// A relay was found.
-    Candidate {
-        /// The relay, or the address to ask for one.
-        relay: SocketAddr,
-        /// How it was found.
-        why: String,
-    },
-    /// A step of a tunnel's gateway.
-    Tunnel {
-        /// The address the tunnel was opened to.
-        relay: SocketAddr,
-        /// What happened.
-        event: crate::amt::gateway::Event,
-    },
-    /// Data comes by this path now.
-    Path {
-        /// `native` or `amt`.
-        path: &'static str,
-        /// The address the tunnel was opened to.
-        relay: Option<SocketAddr>,
-        /// Why this one.
-        why: String,
-    },
-}
 
 /// Receives the channel of `plan` until `stop` is done, and leaves it then. Gives the consumer back.
 pub async fn run<C: Consumer>(
@@ -133,34 +77,6 @@ pub async fn run<C: Consumer>(
         match ended {
             Signal::Plan => flow.restart(),
             Signal::Stop => return flow.end(),
-        }
-    }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Signal {
-    Stop,
-    Plan,
-}
-
-struct Signals<'a, S> {
-    plan: watch::Receiver<Plan>,
-    stop: Pin<&'a mut S>,
-}
-
-impl<S: Future<Output = ()>> Signals<'_, S> {
-    /// Cancelling it loses nothing.
-    async fn next(&mut self) -> Signal {
-        tokio::select! {
-            () = self.stop.as_mut() => Signal::Stop,
-            Ok(()) = self.plan.changed() => Signal::Plan,
-        }
-    }
-
-    async fn pause(&mut self, duration: Duration) -> Option<Signal> {
-        tokio::select! {
-            signal = self.next() => Some(signal),
-            () = sleep(duration) => None,
         }
     }
 }
