@@ -5,9 +5,11 @@
 
 use super::Consumer;
 use super::meter::{Meter, Verdict};
+use super::said::Said;
 use crate::merge::{Delivery, Merge, PathId};
 use crate::tunnel::{Line, News};
 use amt_shared::stats::ChannelStats;
+use amt_shared::wire::{Phase, Status};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -50,6 +52,8 @@ struct State<C> {
     /// The paths there are, and when each last brought something.
     paths: Vec<(PathId, Way, Option<Instant>)>,
     next_path: u8,
+    said_steps: Said,
+    said_statuses: Said,
     /// The task was told to look at the merge at this time.
     wake: Option<Instant>,
 }
@@ -62,6 +66,8 @@ impl<C: Consumer> Flow<C> {
             consumer: Some(consumer),
             paths: Vec::new(),
             next_path: 0,
+            said_steps: Said::default(),
+            said_statuses: Said::default(),
             wake: None,
         };
         Arc::new(Self { state: Mutex::new(state), told })
@@ -83,6 +89,29 @@ impl<C: Consumer> Flow<C> {
     /// Calls `with` with the consumer, while there is one.
     pub(super) fn consumer<R>(&self, with: impl FnOnce(&mut C) -> R) -> Option<R> {
         self.lock().consumer.as_mut().map(with)
+    }
+
+    /// Tells how things stand, unless that was told already and nothing has come since.
+    pub(super) fn status(&self, status: Status) {
+        let mut state = self.lock();
+        if status.phase == Phase::Receiving || state.said_statuses.is_news(Instant::now(), &status.sentence) {
+            state.consumer.iter_mut().for_each(|consumer| consumer.status(status.clone()));
+        }
+    }
+
+    /// Tells a step, in the same way.
+    pub(super) fn step(&self, sentence: &str) {
+        let mut state = self.lock();
+        if state.said_steps.is_news(Instant::now(), sentence) {
+            state.consumer.iter_mut().for_each(|consumer| consumer.step(sentence));
+        }
+    }
+
+    /// Data comes: whatever is told from now on is news.
+    pub(super) fn all_is_news(&self) {
+        let mut state = self.lock();
+        state.said_steps.forget();
+        state.said_statuses.forget();
     }
 
     /// Ends it; what still comes is dropped.
@@ -115,6 +144,8 @@ impl<C: Consumer> Flow<C> {
         let mut state = self.lock();
         state.merge = Merge::default();
         state.meter = Meter::new(Instant::now());
+        state.said_steps.forget();
+        state.said_statuses.forget();
         state.wake = None;
     }
 

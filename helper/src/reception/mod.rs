@@ -12,6 +12,7 @@ mod meter;
 mod native;
 mod network;
 mod plan;
+mod said;
 mod search;
 mod signals;
 mod words;
@@ -225,6 +226,7 @@ impl<C: Consumer> Reception<'_, C> {
 
     /// Data comes by a path, for the first time or after a pause.
     fn data(&mut self, way: Way) {
+        self.flow.all_is_news();
         let first = !self.narrator.had_data();
         let status = if first {
             Some(self.narrator.receiving(way, self.flow.meter(|meter| meter.join())))
@@ -387,11 +389,11 @@ impl<C: Consumer> Reception<'_, C> {
 
     fn status(&self, status: Option<Status>) {
         if let Some(status) = status {
-            self.flow.consumer(|consumer| consumer.status(status));
+            self.flow.status(status);
         }
     }
 
     fn step(&self, sentence: &str) {
-        self.flow.consumer(|consumer| consumer.step(sentence));
+        self.flow.step(sentence);
     }
 }

@@ -20,9 +20,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 use tracing::debug;
 
-/// Failed lookups that are remembered.
-const MAX_SAID: usize = 64;
-
 /// One copy of a channel: most have only one (SMPTE ST 2022-7 sends two).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Copy {
@@ -101,8 +98,6 @@ pub(super) struct Search<'a, C: Consumer> {
     asked: Instant,
     /// What failed in this round of lookups, to be told where nothing was found at all.
     failure: Option<Failure>,
-    /// What failed and was told: rounds of lookups repeat it.
-    said: Vec<Failure>,
     /// A relay was found in this round.
     any: bool,
     open: Vec<Open>,
@@ -133,7 +128,6 @@ impl<'a, C: Consumer> Search<'a, C> {
             found: None,
             asked: now,
             failure: None,
-            said: Vec::new(),
             any: false,
             open: Vec::new(),
         };
@@ -197,14 +191,10 @@ impl<'a, C: Consumer> Search<'a, C> {
                 let error = Some(failure.to_string());
                 let (what, found) = (String::new(), Vec::new());
                 self.happened(now, &Happening::LookedUp { what, took: self.took(now), found, error });
-                let said_before = self.said.contains(&failure);
-                if failure.is_news() && !said_before {
-                    self.flow.consumer(|consumer| consumer.step(&failure.to_string()));
+                if failure.is_news() {
+                    self.flow.step(&failure.to_string());
                 } else {
                     debug!("{failure}");
-                }
-                if !said_before && self.said.len() < MAX_SAID {
-                    self.said.push(failure.clone());
                 }
                 self.failure.get_or_insert(failure);
             }
@@ -216,7 +206,7 @@ impl<'a, C: Consumer> Search<'a, C> {
                         None => ("No relay was found.".to_owned(), "Name one with ?relay= or --relay."),
                     };
                     let status = narrator.failed(sentence, advice);
-                    self.flow.consumer(|consumer| consumer.status(status));
+                    self.flow.status(status);
                 }
                 self.race.complete(now);
             }
@@ -285,7 +275,7 @@ impl<'a, C: Consumer> Search<'a, C> {
         let Candidate { relay, discover, origin } = *candidate;
         if !matches!(origin, Origin::Named { .. }) {
             // Nobody wrote it down: a person should see where it comes from.
-            self.flow.consumer(|consumer| consumer.step(&format!("Trying the relay {relay}, known from {origin}.")));
+            self.flow.step(&format!("Trying the relay {relay}, known from {origin}."));
         }
         let leases = self.channel.copies().filter_map(|Copy { membership, port }| {
             let line = self.flow.path(Way::Tunnel(relay));
@@ -301,7 +291,7 @@ impl<'a, C: Consumer> Search<'a, C> {
         if closed.joined {
             let next = self.race.main().filter(|next| *next != relay);
             let sentence = narrator.next_relay(relay, next);
-            self.flow.consumer(|consumer| consumer.step(&sentence));
+            self.flow.step(&sentence);
         }
     }
 }
