@@ -457,8 +457,8 @@ proptest! {
                 _ => ts[at] ^= byte,
             }
         }
-        let whole = run_with(&ts, usize::MAX, GO_ON);
-        let cut = run_with(&ts, chunk, GO_ON);
+        let whole = run_with(&ts, usize::MAX, go_on());
+        let cut = run_with(&ts, chunk, go_on());
         prop_assert_eq!(&whole.video, &cut.video);
         prop_assert_eq!(&whole.audio, &cut.audio);
         prop_assert_eq!(&whole.faults, &cut.faults);

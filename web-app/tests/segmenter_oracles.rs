@@ -33,7 +33,7 @@ impl Drop for Directory {
 
 /// Writes a track as a file; it has one initialisation segment only.
 fn write_track(ts: &[u8], track: Track, path: &Path) {
-    write_track_with(ts, track, path, GO_ON);
+    write_track_with(ts, track, path, go_on());
 }
 
 fn write_track_with(ts: &[u8], track: Track, path: &Path, options: Options) {

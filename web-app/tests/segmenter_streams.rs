@@ -53,9 +53,9 @@ fn a_clean_stream_comes_out_whole_with_the_sources_times() {
 #[test]
 fn cutting_the_stream_into_pushes_changes_nothing() {
     let ts = fixture("clip");
-    let whole = run_with(&ts, usize::MAX, GO_ON);
+    let whole = run_with(&ts, usize::MAX, go_on());
     for chunk in [1, 7, 188, 1000, 65_536] {
-        let cut = run_with(&ts, chunk, GO_ON);
+        let cut = run_with(&ts, chunk, go_on());
         assert_eq!((&cut.video, &cut.audio, &cut.inits), (&whole.video, &whole.audio, &whole.inits), "{chunk}");
     }
 }

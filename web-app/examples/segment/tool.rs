@@ -52,7 +52,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     } else {
         Box::new(File::open(&arguments.input).with_context(|| format!("cannot open {name}"))?)
     };
-    let options = Options { wait_for_random_access: arguments.wait_for_random_access };
+    let options = Options { wait_for_random_access: arguments.wait_for_random_access, ..Options::default() };
     let mut segmenter = Segmenter::new(options);
     let mut printer = Printer {
         lines: BufWriter::new(io::stdout().lock()),
@@ -109,6 +109,11 @@ impl<W: Write> Printer<W> {
 
     fn output(&mut self, output: &Output) -> Result<()> {
         match output {
+            Output::Programs(_)
+            | Output::Schedule(_)
+            | Output::Cue(_)
+            | Output::Clock(_)
+            | Output::DecoderWanted(_) => {}
             Output::Program(program) => {
                 let streams: Vec<Value> = program
                     .streams

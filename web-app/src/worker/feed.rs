@@ -65,6 +65,11 @@ impl Feed {
 
     fn output(&mut self, output: Output, cached: bool, post: &mut Post) {
         match output {
+            Output::Programs(_)
+            | Output::Schedule(_)
+            | Output::Cue(_)
+            | Output::Clock(_)
+            | Output::DecoderWanted(_) => {}
             Output::Program(program) => {
                 post.tell(FromWorker::Program { streams: program.streams.iter().map(Stream::from).collect() });
             }

@@ -19,7 +19,9 @@ pub fn fixture(name: &str) -> Vec<u8> {
 }
 
 /// After a loss, go on with the next whole frame.
-pub const GO_ON: Options = Options { wait_for_random_access: false };
+pub fn go_on() -> Options {
+    Options { wait_for_random_access: false, ..Options::default() }
+}
 
 /// What came out of a stream.
 #[derive(Debug, Default, PartialEq)]
@@ -34,7 +36,7 @@ pub struct Run {
 }
 
 pub fn run(ts: &[u8]) -> Run {
-    run_with(ts, 1316, GO_ON)
+    run_with(ts, 1316, go_on())
 }
 
 pub fn run_with(ts: &[u8], chunk: usize, options: Options) -> Run {
@@ -53,6 +55,8 @@ impl Run {
     fn take(&mut self, segmenter: &mut Segmenter) {
         while let Some(output) = segmenter.poll() {
             match output {
+                Output::Programs(_) | Output::Schedule(_) | Output::Cue(_) | Output::Clock(_) => {}
+                Output::DecoderWanted(_) => {}
                 Output::Program(program) => self.programs.push(program),
                 Output::Init(init) => self.inits.push(init),
                 Output::Media(media) => {
