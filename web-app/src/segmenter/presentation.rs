@@ -20,8 +20,9 @@ use super::video::VideoFrame;
 const HOLE_MAX: i64 = 10 * TICKS_PER_SECOND;
 /// Sound that is off by less than this many frames, for no known reason, is left as it is: 1½.
 const TOLERANCE: i64 = FRAME_SAMPLES as i64 * 3 / 2;
-/// The same where sound is known to be missing: half a frame.
-const TOLERANCE_STRICT: i64 = FRAME_SAMPLES as i64 / 2;
+/// The same where sound is known to be missing: half a frame, which is the best that whole frames can do, and a little
+/// more. Without that, sound that is off by just half a frame would be repaired to and fro for ever.
+const TOLERANCE_STRICT: i64 = FRAME_SAMPLES as i64 / 2 + FRAME_SAMPLES as i64 / 64;
 
 /// See the module.
 #[derive(Debug, Default)]
