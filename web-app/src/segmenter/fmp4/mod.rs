@@ -1,10 +1,14 @@
-//! Fragmented MP4 (ISO/IEC 14496-12; 14496-14 for `mp4a`, 14496-15 for `avc1`).
+//! Fragmented MP4 (ISO/IEC 14496-12); the sample entries are in `video` and `audio`.
 //!
 //! An initialisation segment has duration 0 and no `mehd`, so that browsers treat the source as live. A
 //! media segment is one `moof` with one track run, and its `mdat`.
 
-use super::codec::aac::AacConfig;
-use super::codec::h264::Sps;
+mod audio;
+mod video;
+
+pub(super) use audio::audio_init;
+pub(super) use video::video_init;
+
 use super::output::Sample;
 
 /// The one track of each file.
@@ -67,73 +71,6 @@ impl Writer {
         }
         self
     }
-}
-
-/// The initialisation segment of an H.264 track.
-pub(super) fn video_init<'a>(
-    sps: &Sps,
-    sps_units: impl Iterator<Item = &'a [u8]> + Clone,
-    pps_units: impl Iterator<Item = &'a [u8]> + Clone,
-) -> Vec<u8> {
-    let (across, down) = sps.sample_aspect;
-    let shown = u64::from(sps.width) * u64::from(across) / u64::from(down);
-    let shown = u32::try_from(shown).ok().filter(|width| (1..=0xFFFF).contains(width)).unwrap_or(sps.width);
-    init(90_000, b"vide", (shown, sps.height), |w| {
-        w.boxed(b"avc1", |w| {
-            w.zeros(6).u16(1).zeros(16).u16(sps.width as u16).u16(sps.height as u16);
-            // 72 dpi, one frame a sample, no name, 24 bits deep.
-            w.u32(0x48_0000).u32(0x48_0000).zeros(4).u16(1).zeros(32).u16(24).u16(0xFFFF);
-            w.boxed(b"avcC", |w| avc_configuration(w, sps, sps_units, pps_units));
-            if across != down {
-                w.boxed(b"pasp", |w| {
-                    w.u32(across.into()).u32(down.into());
-                });
-            }
-        });
-    })
-}
-
-/// AVCDecoderConfigurationRecord (14496-15, 5.3.3.1).
-fn avc_configuration<'a>(
-    w: &mut Writer,
-    sps: &Sps,
-    sps_units: impl Iterator<Item = &'a [u8]> + Clone,
-    pps_units: impl Iterator<Item = &'a [u8]> + Clone,
-) {
-    // The counts have five and eight bits; more parameter sets than that do not exist.
-    let (sps_count, pps_count) = (sps_units.clone().take(31).count(), pps_units.clone().take(255).count());
-    w.u8(1).bytes(&sps.profile).u8(0xFC | 3).u8(0xE0 | sps_count as u8);
-    for unit in sps_units.take(31) {
-        w.u16(unit.len() as u16).bytes(unit);
-    }
-    w.u8(pps_count as u8);
-    for unit in pps_units.take(255) {
-        w.u16(unit.len() as u16).bytes(unit);
-    }
-    if !matches!(sps.profile[0], 66 | 77 | 88) {
-        w.u8(0xFC | sps.chroma_format_idc);
-        w.u8(0xF8 | (sps.bit_depth_luma - 8)).u8(0xF8 | (sps.bit_depth_chroma - 8)).u8(0);
-    }
-}
-
-/// The initialisation segment of an AAC track.
-pub(super) fn audio_init(config: AacConfig) -> Vec<u8> {
-    init(config.sample_rate(), b"soun", (0, 0), |w| {
-        w.boxed(b"mp4a", |w| {
-            w.zeros(6).u16(1).zeros(8).u16(config.channels()).u16(16).zeros(4);
-            // 16.16: rates above 65 535 do not fit and are told by the configuration alone.
-            w.u32(u16::try_from(config.sample_rate()).map_or(0, |rate| u32::from(rate) << 16));
-            w.full(b"esds", 0, 0, |w| {
-                let specific = config.audio_specific_config();
-                let length = specific.len() as u8;
-                // ES_Descriptor, DecoderConfigDescriptor (AAC, audio stream), DecoderSpecificInfo, SLConfigDescriptor.
-                w.u8(3).u8(3 + 2 + 13 + 2 + length + 3).u16(1).u8(0);
-                w.u8(4).u8(13 + 2 + length).u8(0x40).u8(0x15).zeros(3).u32(0).u32(0);
-                w.u8(5).u8(length).bytes(&specific);
-                w.u8(6).u8(1).u8(2);
-            });
-        });
-    })
 }
 
 fn init(timescale: u32, media: &[u8; 4], size: (u32, u32), entry: impl FnOnce(&mut Writer)) -> Vec<u8> {
