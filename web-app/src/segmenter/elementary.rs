@@ -42,6 +42,10 @@ impl<T: Carried> Elementary<T> {
         self.pid
     }
 
+    pub(super) const fn carried(&self) -> &T {
+        &self.carried
+    }
+
     /// Takes a packet of this PID.
     pub(super) fn packet(&mut self, packet: &Packet<'_>, release: &mut Release) {
         let known = T::chosen(release) == Some(self.pid);

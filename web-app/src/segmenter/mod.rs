@@ -65,7 +65,10 @@ impl Segmenter {
     /// A segmenter that does as the viewer chose.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self { demux: Demux::default(), packets: Packets { options, ..Packets::default() } }
+        Self {
+            demux: Demux::default(),
+            packets: Packets { options, programs: Programs::new(options.takes), ..Packets::default() },
+        }
     }
 
     /// Takes the next bytes of the stream, which the helper received at `received`.
@@ -287,9 +290,9 @@ impl Packets {
         if changed.choice
             && let Some(choice) = self.programs.choice().cloned()
         {
-            let first =
-                |content| choice.streams.iter().find(|stream| stream.content == content).map(|stream| stream.pid);
-            let (video, audio) = (first(Content::H264), first(Content::Adts));
+            let takes = self.options.takes;
+            let first = |track| choice.streams.iter().find(|stream| stream.content.plays_as(takes) == Some(track));
+            let (video, audio) = (first(Track::Video), first(Track::Audio).map(|stream| stream.pid));
             let candidates: Vec<u16> = match audio {
                 Some(audio) => vec![audio],
                 None => {
@@ -303,10 +306,15 @@ impl Packets {
             };
             let audio = audio.or(self.release.audio_pid.filter(|pid| candidates.contains(pid)));
             // Streams that go on are not disturbed.
-            if self.video.as_ref().map(Elementary::pid) != video {
+            if self.video.as_ref().map(|track| (track.pid(), track.carried().content()))
+                != video.map(|stream| (stream.pid, stream.content))
+            {
                 self.drain_video();
-                self.video = video.map(|pid| Elementary::new(pid, VideoTrack::new(pid, self.options)));
+                self.video = video.and_then(|stream| {
+                    Some(Elementary::new(stream.pid, VideoTrack::new(stream.pid, stream.content, self.options)?))
+                });
             }
+            let video = video.map(|stream| stream.pid);
             let mut before = core::mem::take(&mut self.audio);
             self.audio = candidates
                 .iter()

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Takes;
 use super::psi::{Content, PmtStream, Section, SectionError, Sections};
 
 /// PMTs that are followed.
@@ -28,6 +29,8 @@ struct Pmt {
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Programs {
+    /// What the browser takes.
+    takes: Takes,
     pat: Sections,
     pat_version: Option<u8>,
     /// The PAT by section number.
@@ -49,6 +52,10 @@ pub(super) struct Changed {
 }
 
 impl Programs {
+    pub(super) fn new(takes: Takes) -> Self {
+        Self { takes, ..Self::default() }
+    }
+
     /// The PIDs that PMTs come on.
     pub(super) fn pmt_pids(&self) -> impl Iterator<Item = u16> {
         self.tables.keys().copied()
@@ -153,7 +160,7 @@ impl Programs {
     fn rank(&self, number: u16) -> Option<u8> {
         let streams = self.pmts.get(&number)?.streams.as_ref()?;
         let rank = |stream: &PmtStream| match stream.content {
-            Content::H264 | Content::Adts => 2,
+            content if content.plays_as(self.takes).is_some() => 2,
             Content::Unknown => 1,
             _ => 0,
         };

@@ -5,6 +5,9 @@
 
 use amt_shared::section::crc32;
 
+use super::Takes;
+use super::output::Track;
+
 /// Longest section: 12 bits of length and the three bytes before them.
 const SECTION_MAX: usize = 4096 + 3;
 /// Programs of a PAT and streams of a PMT that are looked at.
@@ -161,6 +164,8 @@ pub(super) struct PmtStream {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Content {
     H264,
+    Hevc,
+    Av1,
     Adts,
     /// Video that is not played here, by its usual name.
     OtherVideo(&'static str),
@@ -183,7 +188,7 @@ impl Content {
             0x10 => Self::OtherVideo("mpeg4video"),
             0x11 => Self::OtherAudio("aac-latm"),
             0x1B => Self::H264,
-            0x24 => Self::OtherVideo("hevc"),
+            0x24 => Self::Hevc,
             0x33 => Self::OtherVideo("vvc"),
             0x81 => Self::OtherAudio("ac-3"),
             0x86 => Self::Data("scte35"),
@@ -194,6 +199,15 @@ impl Content {
         }
     }
 
+    /// As what it is played, if it is.
+    pub(super) const fn plays_as(self, _takes: Takes) -> Option<Track> {
+        match self {
+            Self::H264 => Some(Track::Video),
+            Self::Adts => Some(Track::Audio),
+            _ => None,
+        }
+    }
+
     fn described(mut descriptors: &[u8]) -> Option<Self> {
         while let [tag, length, rest @ ..] = descriptors {
             let (body, after) = rest.split_at_checked(usize::from(*length))?;
@@ -201,8 +215,8 @@ impl Content {
                 (0x6A, _) | (0x05, [b'A', b'C', b'-', b'3', ..]) => return Some(Self::OtherAudio("ac-3")),
                 (0x7A, _) | (0x05, [b'E', b'A', b'C', b'3', ..]) => return Some(Self::OtherAudio("ec-3")),
                 (0x05, [b'O', b'p', b'u', b's', ..]) => return Some(Self::OtherAudio("opus")),
-                (0x05, [b'H', b'E', b'V', b'C', ..]) => return Some(Self::OtherVideo("hevc")),
-                (0x05, [b'A', b'V', b'0', b'1', ..]) => return Some(Self::OtherVideo("av01")),
+                (0x05, [b'H', b'E', b'V', b'C', ..]) => return Some(Self::Hevc),
+                (0x05, [b'A', b'V', b'0', b'1', ..]) => return Some(Self::Av1),
                 (0x56, _) => return Some(Self::Data("teletext")),
                 (0x59, _) => return Some(Self::Data("dvb-subtitles")),
                 _ => descriptors = after,

@@ -170,6 +170,8 @@ impl Release {
         let streams = choice.streams.iter().map(|stream| {
             let (kind, name) = match stream.content {
                 Content::H264 => (StreamKind::Video, None),
+                Content::Hevc => (StreamKind::Video, Some("hevc")),
+                Content::Av1 => (StreamKind::Video, Some("av01")),
                 Content::Adts => (StreamKind::Audio, None),
                 Content::OtherVideo(name) => (StreamKind::Video, Some(name)),
                 Content::OtherAudio(name) => (StreamKind::Audio, Some(name)),

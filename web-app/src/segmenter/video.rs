@@ -12,6 +12,7 @@ use super::fmp4;
 use super::output::{FaultReason, Init, Track};
 use super::parameter_sets::ParameterSets;
 use super::pes::PesStream;
+use super::psi::Content;
 use super::release::Release;
 use super::timeline::Timeline;
 
@@ -53,8 +54,18 @@ pub(super) struct VideoTrack {
 }
 
 impl VideoTrack {
-    pub(super) fn new(pid: u16, options: Options) -> Self {
-        Self { pes: PesStream::default(), units: AccessUnits::default(), frames: VideoFrames::new(pid, options) }
+    /// A track of `content`; `None` where that is no video that is played here.
+    pub(super) fn new(pid: u16, content: Content, options: Options) -> Option<Self> {
+        (content == Content::H264).then(|| Self {
+            pes: PesStream::default(),
+            units: AccessUnits::default(),
+            frames: VideoFrames::new(pid, options),
+        })
+    }
+
+    /// What it was made for.
+    pub(super) const fn content(&self) -> Content {
+        Content::H264
     }
 }
 
