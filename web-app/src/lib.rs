@@ -6,6 +6,7 @@
 pub mod page;
 pub mod player;
 pub mod segmenter;
+pub mod sound;
 pub mod worker;
 
 #[cfg(target_arch = "wasm32")]
