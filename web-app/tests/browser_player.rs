@@ -42,7 +42,7 @@ fn events(seconds: f64) -> Vec<(FromWorker, Option<ArrayBuffer>)> {
                     }
                     events.push((FromWorker::Media(told), Some(buffer(&media.data))));
                 }
-                Output::Discontinuity { .. } | Output::Fault { .. } => {}
+                _ => {}
             }
         }
     }

@@ -8,12 +8,16 @@ mod access_unit;
 mod audio;
 mod bits;
 mod byte_stream;
+mod certainty;
 mod codec;
+mod content;
 mod demux;
 mod elementary;
 mod fmp4;
+mod metadata;
 mod options;
 mod output;
+mod packets;
 mod parameter_sets;
 mod pes;
 mod presentation;
@@ -23,12 +27,9 @@ mod release;
 mod sound;
 mod start;
 mod timeline;
+mod tracks;
 mod unit_end;
 mod video;
-
-use std::collections::BTreeMap;
-
-use amt_shared::ts::{Continuity, ContinuityTracker, PACKET_LEN, Packet, pid};
 
 pub use options::{Options, Takes};
 pub use output::{
@@ -37,20 +38,8 @@ pub use output::{
 };
 pub use sound::{Flac, NotDecodable, SoundCodec, SoundDecoder};
 
-use audio::AudioTrack;
-use demux::{Demux, Found};
-use elementary::Elementary;
-use program::{Changed, Programs};
-use psi::{Content, SectionError};
-use release::Release;
-use video::VideoTrack;
-
-/// Streams that are looked into where none is announced as audio.
-const CANDIDATES_MAX: usize = 4;
-/// So many packets in a row are no accident: in random bytes, that many sync bytes stand in step once in a TB.
-const RECOGNISED_AFTER: u32 = 5;
-/// Faults are told after so many packets at the latest.
-const FAULT_PACKETS: u64 = 64;
+use demux::Demux;
+use packets::Packets;
 
 /// Turns a transport stream into fMP4.
 ///
@@ -65,23 +54,19 @@ impl Segmenter {
     /// A segmenter that does as the viewer chose.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        Self {
-            demux: Demux::default(),
-            packets: Packets { options, programs: Programs::new(options.takes), ..Packets::default() },
-        }
+        Self { demux: Demux::default(), packets: Packets::new(options) }
     }
 
     /// Takes the next bytes of the stream, which the helper received at `received`.
     pub fn push(&mut self, ts: &[u8], received: Micros) {
-        self.packets.recognition.bytes += ts.len() as u64;
-        self.packets.release.received = received;
+        self.packets.begin_push(ts.len(), received);
         self.demux.push(ts, &mut |found| self.packets.take(found));
-        self.packets.release.flush_audio();
+        self.packets.end_push();
     }
 
     /// The next output, in stream order; `None` until more is pushed.
     pub fn poll(&mut self) -> Option<Output> {
-        self.packets.release.queue.pop_front()
+        self.packets.poll()
     }
 
     /// The input has ended: what is complete comes out of [`Segmenter::poll`].
@@ -117,266 +102,6 @@ impl Segmenter {
     /// Transport packets taken so far.
     #[must_use]
     pub fn packets(&self) -> u64 {
-        self.packets.count
-    }
-}
-
-/// Where the packets of a PID go.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Route {
-    #[default]
-    Nowhere,
-    Pat,
-    Pmt,
-    Video,
-    Audio,
-}
-
-/// What tells a transport stream from bytes that happen to look like packets.
-#[derive(Debug, Default)]
-struct Recognition {
-    bytes: u64,
-    /// Packets in a row that can be some, and since the beginning.
-    row: u32,
-    possible: u64,
-    certain: bool,
-}
-
-/// Takes packets to what they are for.
-#[derive(Debug)]
-struct Packets {
-    options: Options,
-    count: u64,
-    recognition: Recognition,
-    routes: Box<[Route; 8192]>,
-    tables: BTreeMap<u16, ContinuityTracker>,
-    programs: Programs,
-    video: Option<Elementary<VideoTrack>>,
-    /// The audio stream; several only where none is announced and their bytes have to tell.
-    audio: Vec<Elementary<AudioTrack>>,
-    last_pid: u16,
-    release: Release,
-}
-
-impl Default for Packets {
-    fn default() -> Self {
-        let mut routes = Box::new([Route::Nowhere; 8192]);
-        routes[0] = Route::Pat;
-        Self {
-            options: Options::default(),
-            count: 0,
-            recognition: Recognition::default(),
-            routes,
-            tables: BTreeMap::new(),
-            programs: Programs::default(),
-            video: None,
-            audio: Vec::new(),
-            last_pid: 0,
-            release: Release::default(),
-        }
-    }
-}
-
-impl Packets {
-    fn take(&mut self, found: Found<'_>) {
-        match found {
-            Found::Packet(bytes) => self.packet(bytes),
-            Found::SyncLost { previous_damaged } => {
-                self.recognition.row = 0;
-                self.release.fault(FaultReason::SyncLost, None, 1);
-                if previous_damaged {
-                    self.damage(self.last_pid);
-                }
-            }
-        }
-    }
-
-    fn recognised(&self) -> bool {
-        let Recognition { bytes, possible, certain, .. } = self.recognition;
-        certain || possible > 0 && possible * PACKET_LEN as u64 == bytes
-    }
-
-    /// Judges a packet by whether it can be one.
-    fn recognise(&mut self, bytes: &[u8; PACKET_LEN]) {
-        let seen = &mut self.recognition;
-        if Packet::parse(bytes).is_err() {
-            seen.row = 0;
-        } else {
-            seen.possible += 1;
-            seen.row += 1;
-            seen.certain |= seen.row >= RECOGNISED_AFTER;
-        }
-    }
-
-    fn packet(&mut self, bytes: &[u8; PACKET_LEN]) {
-        self.count += 1;
-        if !self.recognition.certain {
-            self.recognise(bytes);
-        }
-        if self.count.is_multiple_of(FAULT_PACKETS) {
-            self.release.tell_faults();
-        }
-        let pid = pid(bytes);
-        self.last_pid = pid;
-        let route = self.routes[usize::from(pid)];
-        if route == Route::Nowhere {
-            return;
-        }
-        let packet = match Packet::parse(bytes) {
-            Ok(packet) if !packet.transport_error() => packet,
-            Ok(_) => return self.release.fault(FaultReason::TransportError, Some(pid), 1),
-            // What a packet with errors says of itself is not judged.
-            Err(_) if bytes[1] & 0x80 != 0 => return self.release.fault(FaultReason::TransportError, Some(pid), 1),
-            Err(_) => return self.release.fault(FaultReason::AdaptationField, Some(pid), 1),
-        };
-        match route {
-            Route::Nowhere => {}
-            Route::Video => {
-                if let Some(video) = &mut self.video {
-                    video.packet(&packet, &mut self.release);
-                }
-            }
-            Route::Audio => {
-                if let Some(audio) = self.audio.iter_mut().find(|audio| audio.pid() == pid) {
-                    audio.packet(&packet, &mut self.release);
-                    if self.audio.len() > 1 && self.release.audio_pid.is_some() {
-                        self.settle_audio();
-                    }
-                }
-            }
-            Route::Pat | Route::Pmt => self.table(pid, &packet),
-        }
-    }
-
-    /// The bytes have told which candidate is audio.
-    fn settle_audio(&mut self) {
-        let chosen = self.release.audio_pid;
-        self.audio.retain(|audio| Some(audio.pid()) == chosen);
-        self.route();
-    }
-
-    fn table(&mut self, pid: u16, packet: &Packet<'_>) {
-        match self.tables.entry(pid).or_default().check(packet) {
-            Continuity::Expected => {}
-            Continuity::Duplicate => return,
-            Continuity::Lost(count) => {
-                self.release.fault(FaultReason::Continuity, Some(pid), count.into());
-                self.programs.lost(pid);
-            }
-        }
-        if packet.scrambled() {
-            return self.release.fault(FaultReason::Scrambled, Some(pid), 1);
-        }
-        let release = &mut self.release;
-        let mut fault = |error| {
-            let reason = match error {
-                SectionError::Crc => FaultReason::Crc,
-                SectionError::Form => FaultReason::Section,
-            };
-            release.fault(reason, Some(pid), 1);
-        };
-        let (payload, start) = (packet.payload(), packet.payload_unit_start());
-        let changed = if pid == 0 {
-            self.programs.pat(payload, start, &mut fault)
-        } else {
-            self.programs.pmt(pid, payload, start, &mut fault)
-        };
-        self.recognition.certain |= changed.pids || changed.choice;
-        self.follow(changed);
-    }
-
-    /// Follows what PAT and PMT say now.
-    fn follow(&mut self, changed: Changed) {
-        if changed.choice
-            && let Some(choice) = self.programs.choice().cloned()
-        {
-            let takes = self.options.takes;
-            let first = |track| choice.streams.iter().find(|stream| stream.content.plays_as(takes) == Some(track));
-            let (video, audio) = (first(Track::Video), first(Track::Audio).map(|stream| stream.pid));
-            let candidates: Vec<u16> = match audio {
-                Some(audio) => vec![audio],
-                None => {
-                    let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
-                    // One that turned out to be audio before stays the one.
-                    let settled = |pid: &u16| self.release.audio_pid.is_none_or(|chosen| chosen == *pid);
-                    let pids: Vec<u16> = unknown.map(|stream| stream.pid).collect();
-                    let kept: Vec<u16> = pids.iter().copied().filter(settled).collect();
-                    if kept.is_empty() { pids } else { kept }.into_iter().take(CANDIDATES_MAX).collect()
-                }
-            };
-            let audio = audio.or(self.release.audio_pid.filter(|pid| candidates.contains(pid)));
-            // Streams that go on are not disturbed.
-            if self.video.as_ref().map(|track| (track.pid(), track.carried().content()))
-                != video.map(|stream| (stream.pid, stream.content))
-            {
-                self.drain_video();
-                self.video = video.and_then(|stream| {
-                    Some(Elementary::new(stream.pid, VideoTrack::new(stream.pid, stream.content, self.options)?))
-                });
-            }
-            let video = video.map(|stream| stream.pid);
-            let mut before = core::mem::take(&mut self.audio);
-            self.audio = candidates
-                .iter()
-                .map(|pid| match before.iter().position(|audio| audio.pid() == *pid) {
-                    Some(index) => before.swap_remove(index),
-                    None => Elementary::new(*pid, AudioTrack::default()),
-                })
-                .collect();
-            self.release.choose(&choice, video, audio, !candidates.is_empty());
-        }
-        if changed.pids || changed.choice {
-            self.route();
-        }
-    }
-
-    fn route(&mut self) {
-        self.routes.fill(Route::Nowhere);
-        for audio in &self.audio {
-            self.routes[usize::from(audio.pid())] = Route::Audio;
-        }
-        if let Some(video) = &self.video {
-            self.routes[usize::from(video.pid())] = Route::Video;
-        }
-        for pid in self.programs.pmt_pids() {
-            self.routes[usize::from(pid)] = Route::Pmt;
-        }
-        self.routes[0] = Route::Pat;
-        self.tables.retain(|pid, _| matches!(self.routes[usize::from(*pid)], Route::Pat | Route::Pmt));
-    }
-
-    /// Bytes of a packet that was taken already are wrong.
-    fn damage(&mut self, pid: u16) {
-        match self.routes[usize::from(pid)] {
-            Route::Nowhere => {}
-            Route::Video => {
-                if let Some(video) = &mut self.video {
-                    video.damage(&mut self.release);
-                }
-            }
-            Route::Audio => {
-                if let Some(audio) = self.audio.iter_mut().find(|audio| audio.pid() == pid) {
-                    audio.damage(&mut self.release);
-                }
-            }
-            Route::Pat | Route::Pmt => self.programs.lost(pid),
-        }
-    }
-
-    fn drain_video(&mut self) {
-        if let Some(mut video) = self.video.take() {
-            video.finish(&mut self.release);
-        }
-    }
-
-    fn finish(&mut self) {
-        self.drain_video();
-        for mut audio in core::mem::take(&mut self.audio) {
-            audio.finish(&mut self.release);
-        }
-        self.release.begin(true);
-        self.release.tell_program();
-        self.release.flush_audio();
-        self.release.tell_faults();
+        self.packets.count()
     }
 }

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::Takes;
-use super::psi::{Content, PmtStream, Section, SectionError, Sections};
+use super::content::Content;
+use super::psi::{PmtStream, Section, SectionError, Sections};
 
 /// PMTs that are followed.
 const PROGRAMS_MAX: usize = 256;

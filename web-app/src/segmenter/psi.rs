@@ -5,8 +5,7 @@
 
 use amt_shared::section::crc32;
 
-use super::Takes;
-use super::output::Track;
+use super::content::Content;
 
 /// Longest section: 12 bits of length and the three bytes before them.
 const SECTION_MAX: usize = 4096 + 3;
@@ -158,72 +157,6 @@ pub(super) struct PmtStream {
     pub(super) pid: u16,
     pub(super) stream_type: u8,
     pub(super) content: Content,
-}
-
-/// What a PMT says that a stream carries.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    H264,
-    Hevc,
-    Av1,
-    Adts,
-    /// Video that is not played here, by its usual name.
-    OtherVideo(&'static str),
-    /// Audio that is not played here, by its usual name.
-    OtherAudio(&'static str),
-    /// Known to be neither video nor audio, by its usual name.
-    Data(&'static str),
-    /// Not known: what it is may show in its bytes.
-    Unknown,
-}
-
-impl Content {
-    /// By `stream_type` (table 2-34 and, above 0x80, ATSC A/53) and the descriptors of DVB (EN 300 468) and
-    /// of registered formats.
-    fn of(stream_type: u8, descriptors: &[u8]) -> Self {
-        match stream_type {
-            0x01 | 0x02 => Self::OtherVideo("mpeg2video"),
-            0x03 | 0x04 => Self::OtherAudio("mpeg-audio"),
-            0x0F => Self::Adts,
-            0x10 => Self::OtherVideo("mpeg4video"),
-            0x11 => Self::OtherAudio("aac-latm"),
-            0x1B => Self::H264,
-            0x24 => Self::Hevc,
-            0x33 => Self::OtherVideo("vvc"),
-            0x81 => Self::OtherAudio("ac-3"),
-            0x86 => Self::Data("scte35"),
-            0x87 => Self::OtherAudio("ec-3"),
-            0x15 => Self::Data("id3"),
-            0x05 | 0x0B..=0x0D => Self::Data("sections"),
-            _ => Self::described(descriptors).unwrap_or(Self::Unknown),
-        }
-    }
-
-    /// As what it is played, if it is.
-    pub(super) const fn plays_as(self, _takes: Takes) -> Option<Track> {
-        match self {
-            Self::H264 => Some(Track::Video),
-            Self::Adts => Some(Track::Audio),
-            _ => None,
-        }
-    }
-
-    fn described(mut descriptors: &[u8]) -> Option<Self> {
-        while let [tag, length, rest @ ..] = descriptors {
-            let (body, after) = rest.split_at_checked(usize::from(*length))?;
-            match (tag, body) {
-                (0x6A, _) | (0x05, [b'A', b'C', b'-', b'3', ..]) => return Some(Self::OtherAudio("ac-3")),
-                (0x7A, _) | (0x05, [b'E', b'A', b'C', b'3', ..]) => return Some(Self::OtherAudio("ec-3")),
-                (0x05, [b'O', b'p', b'u', b's', ..]) => return Some(Self::OtherAudio("opus")),
-                (0x05, [b'H', b'E', b'V', b'C', ..]) => return Some(Self::Hevc),
-                (0x05, [b'A', b'V', b'0', b'1', ..]) => return Some(Self::Av1),
-                (0x56, _) => return Some(Self::Data("teletext")),
-                (0x59, _) => return Some(Self::Data("dvb-subtitles")),
-                _ => descriptors = after,
-            }
-        }
-        None
-    }
 }
 
 // proptest is there on the host only.

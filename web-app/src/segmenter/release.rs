@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::audio::{AudioFrame, FromAudio};
+use super::content::Content;
 use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Stream, StreamKind, Track};
 use super::presentation::Presentation;
 use super::program::Choice;
-use super::psi::Content;
+
 use super::start::{Held, HeldAudio, Start};
 use super::timeline::Timeline;
 use super::video::FromUnit;
@@ -168,22 +169,15 @@ impl Release {
     pub(super) fn tell_program(&mut self) {
         let Some(choice) = &self.choice else { return };
         let streams = choice.streams.iter().map(|stream| {
-            let (kind, name) = match stream.content {
-                Content::H264 => (StreamKind::Video, None),
-                Content::Hevc => (StreamKind::Video, Some("hevc")),
-                Content::Av1 => (StreamKind::Video, Some("av01")),
-                Content::Adts => (StreamKind::Audio, None),
-                Content::OtherVideo(name) => (StreamKind::Video, Some(name)),
-                Content::OtherAudio(name) => (StreamKind::Audio, Some(name)),
-                Content::Data(name) => (StreamKind::Other, Some(name)),
-                Content::Unknown if self.audio_pid == Some(stream.pid) => (StreamKind::Audio, None),
-                Content::Unknown => (StreamKind::Other, None),
+            let kind = match stream.content {
+                Content::Unknown if self.audio_pid == Some(stream.pid) => StreamKind::Audio,
+                content => content.kind(),
             };
             Stream {
                 pid: stream.pid,
                 stream_type: stream.stream_type,
                 kind,
-                codec: self.codecs.get(&stream.pid).cloned().or(name.map(str::to_owned)),
+                codec: self.codecs.get(&stream.pid).cloned().or(stream.content.name().map(str::to_owned)),
                 selected: self.video_pid == Some(stream.pid) || self.audio_pid == Some(stream.pid),
                 language: None,
                 role: None,

@@ -8,11 +8,11 @@ use amt_shared::clock::{TICKS_PER_SECOND, unwrap_near};
 use super::Options;
 use super::access_unit::{AccessUnits, Unit};
 use super::codec::h264::{Present, SliceHeader, Sps, has_slice_header, nal, without_missing};
+use super::content::Content;
 use super::fmp4;
 use super::output::{FaultReason, Init, Track};
 use super::parameter_sets::ParameterSets;
 use super::pes::PesStream;
-use super::psi::Content;
 use super::release::Release;
 use super::timeline::Timeline;
 
