@@ -2,6 +2,8 @@
 //! and a reading of what comes out.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod measure;
+
 use std::collections::BTreeMap;
 
 use amt_shared::clock::{WRAP, pes_timestamp, write_pes_timestamp};
