@@ -1,79 +1,24 @@
-//! Cuts an H.264 byte stream into access units (ISO/IEC 14496-10, 7.4.1.2.3–7.4.1.2.4 and Annex B).
+//! Cuts a byte stream of NAL units into access units (ISO/IEC 14496-10, 7.4.1.2.3–7.4.1.2.4 and Annex B; 23008-2,
+//! 7.4.2.4.4 and Annex B).
 //!
 //! In: the payloads of PES packets, and where they begin, end, or have a hole. Out: a [`Unit`] for each
 //! frame: the NAL units of one picture, or of the two fields of a frame. A unit goes out when the next one
 //! begins, or already at its PES packet's end ([`End`]) once the stream has shown that units end there.
 
-use super::byte_stream::find_start_code;
-use super::codec::h264::{self, SliceHeader, has_slice_header, nal};
-use super::parameter_sets::ParameterSets;
-use super::pes::PesHeader;
+use super::byte_stream::{begins_unit, find_start_code};
+use super::unit::{Nal, Notes, PesStart, Unit, UnitSink};
 use super::unit_end::{End, Trust};
+use super::video::codec::{NalCodec, Role};
 
 /// A unit longer than this is none.
 const UNIT_MAX: usize = 8 << 20;
 /// PES packets held at a time whose first unit is not yet known.
 const MARKS_MAX: usize = 16;
 
-/// What the PES packet says in which a unit begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PesStart {
-    pub(super) times: PesHeader,
-    /// The packet's `random_access_indicator`.
-    pub(super) random_access: bool,
-}
-
-/// A NAL unit in the buffer.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Nal {
-    /// Where its start code begins.
-    code: usize,
-    /// Where it ends, without trailing zeros; known when it is closed.
-    end: usize,
-    pub(super) kind: u8,
-    /// A packet is missing inside it.
-    damaged: bool,
-    /// An SEI with a recovery point.
-    recovery_point: bool,
-}
-
-/// A frame as it came.
-#[derive(Debug)]
-pub(super) struct Unit<'a> {
-    bytes: &'a [u8],
-    nals: &'a [Nal],
-    /// Of the PES packet that begins with this unit.
-    pub(super) start: Option<PesStart>,
-    /// The first slice's header; `None` where there is no slice that can be read.
-    pub(super) slice: Option<SliceHeader>,
-    /// Part of it is missing.
-    pub(super) damaged: bool,
-    /// Packets were lost since the unit before, with which whole units may be gone.
-    pub(super) after_loss: bool,
-    /// Decoding can start here: IDR, recovery point, or intra slices announced as random access.
-    pub(super) key: bool,
-}
-
-impl<'a> Unit<'a> {
-    /// Its NAL units, without start codes.
-    pub(super) fn nals(&self) -> impl Iterator<Item = (u8, &'a [u8])> {
-        let bytes = self.bytes;
-        self.nals.iter().map(move |nal| (nal.kind, &bytes[nal.code + 3..nal.end]))
-    }
-}
-
-/// What comes out: units, and faults by the way.
-pub(super) trait UnitSink {
-    fn unit(&mut self, unit: &Unit<'_>, sets: &ParameterSets);
-    fn bad_parameter_set(&mut self);
-    fn oversize(&mut self);
-    fn early_end_refuted(&mut self);
-}
-
 /// See the module.
-#[derive(Debug, Default)]
-pub(super) struct AccessUnits {
-    pub(super) sets: ParameterSets,
+#[derive(Debug)]
+pub(super) struct AccessUnits<C: NalCodec> {
+    sets: C::Sets,
     buffer: Vec<u8>,
     nals: Vec<Nal>,
     /// Whether the last of `nals` goes on.
@@ -85,8 +30,8 @@ pub(super) struct AccessUnits {
     start: Option<PesStart>,
     /// A slice, the last of `nals`, whose header is not read yet.
     undecided: bool,
-    first: Option<SliceHeader>,
-    last: Option<SliceHeader>,
+    first: Option<C::Header>,
+    last: Option<C::Header>,
     /// There are slices that cannot be read.
     opaque: bool,
     second_field: bool,
@@ -96,7 +41,29 @@ pub(super) struct AccessUnits {
     trust: Trust,
 }
 
-impl AccessUnits {
+impl<C: NalCodec> Default for AccessUnits<C> {
+    fn default() -> Self {
+        Self {
+            sets: C::Sets::default(),
+            buffer: Vec::new(),
+            nals: Vec::new(),
+            open: false,
+            scan: 0,
+            marks: Vec::new(),
+            start: None,
+            undecided: false,
+            first: None,
+            last: None,
+            opaque: false,
+            second_field: false,
+            boundary: None,
+            after_loss: false,
+            trust: Trust::default(),
+        }
+    }
+}
+
+impl<C: NalCodec> AccessUnits<C> {
     /// A PES packet begins with the next bytes.
     pub(super) fn begin(&mut self, start: PesStart, short: bool) {
         self.missing_if(short);
@@ -108,11 +75,11 @@ impl AccessUnits {
     }
 
     /// Takes bytes of the stream.
-    pub(super) fn push(&mut self, data: &[u8], sink: &mut impl UnitSink) {
+    pub(super) fn push(&mut self, data: &[u8], sink: &mut impl UnitSink<C::Header, C::Sets>) {
         if data.is_empty() {
             return;
         }
-        if self.trust.judge(data, self.after_loss) {
+        if self.trust.judge(|| begins_unit::<C>(data), self.after_loss) {
             sink.early_end_refuted();
         }
         if self.buffer.len() + data.len() > UNIT_MAX {
@@ -132,7 +99,7 @@ impl AccessUnits {
     }
 
     /// The PES packet seems to end here.
-    pub(super) fn end(&mut self, end: End, sink: &mut impl UnitSink) {
+    pub(super) fn end(&mut self, end: End, sink: &mut impl UnitSink<C::Header, C::Sets>) {
         if self.trust.end(end) {
             self.flush(false, sink);
         }
@@ -150,7 +117,7 @@ impl AccessUnits {
     }
 
     /// Gives out what is there, as no more follows.
-    pub(super) fn finish(&mut self, short: bool, sink: &mut impl UnitSink) {
+    pub(super) fn finish(&mut self, short: bool, sink: &mut impl UnitSink<C::Header, C::Sets>) {
         self.missing_if(short);
         self.flush(true, sink);
     }
@@ -162,17 +129,21 @@ impl AccessUnits {
         }
     }
 
-    fn scan_buffer(&mut self, sink: &mut impl UnitSink) {
+    fn scan_buffer(&mut self, sink: &mut impl UnitSink<C::Header, C::Sets>) {
         loop {
-            if self.undecided && self.open_len() > SliceHeader::ENOUGH {
+            if self.undecided && self.open_len() > C::ENOUGH {
                 self.decide(sink);
             }
             let Some(code) = find_start_code(&self.buffer, self.scan) else {
                 self.scan = self.scan.max(self.buffer.len().saturating_sub(3));
                 return;
             };
+            if self.buffer.len() < code + 3 + C::HEADER {
+                self.scan = code;
+                return;
+            }
             let code = code - self.close(code, sink);
-            let kind = self.buffer[code + 3] & 0x1F;
+            let kind = C::kind(&self.buffer[code + 3..]);
             self.scan = code + 4;
             self.open(code, kind, sink);
         }
@@ -183,31 +154,34 @@ impl AccessUnits {
         self.nals.last().map_or(0, |nal| self.buffer.len() - (nal.code + 3))
     }
 
-    fn open(&mut self, code: usize, kind: u8, sink: &mut impl UnitSink) {
+    fn open(&mut self, code: usize, kind: u8, sink: &mut impl UnitSink<C::Header, C::Sets>) {
         if self.nals.is_empty() {
             self.take_start(code);
         }
-        self.nals.push(Nal { code, end: code + 3, kind, damaged: false, recovery_point: false });
+        self.nals.push(Nal { code, end: code + 3, kind, damaged: false, notes: Notes::default() });
         self.open = true;
         let index = self.nals.len() - 1;
-        if has_slice_header(kind) {
-            self.undecided = true;
-        } else if matches!(kind, nal::SEI..=nal::DELIMITER | 14..=18) {
-            let has_slices = self.last.is_some() || self.opaque;
-            if self.awaits_second_field() {
-                self.boundary.get_or_insert(index);
-            } else if has_slices || kind == nal::DELIMITER && index > 0 {
-                self.split(index, sink);
+        let role = C::role(kind);
+        match role {
+            Role::Slice => self.undecided = true,
+            Role::Delimiter | Role::Prefix => {
+                let has_slices = self.last.is_some() || self.opaque;
+                if self.awaits_second_field() {
+                    self.boundary.get_or_insert(index);
+                } else if has_slices || role == Role::Delimiter && index > 0 {
+                    self.split(index, sink);
+                }
             }
+            Role::Other => {}
         }
     }
 
     fn awaits_second_field(&self) -> bool {
-        self.first.is_some_and(|first| first.field.is_some()) && !self.second_field
+        self.first.is_some_and(|first| C::is_half(&first)) && !self.second_field
     }
 
     /// Ends the open NAL unit at `end`; gives how many bytes went out of the buffer's front by that.
-    fn close(&mut self, end: usize, sink: &mut impl UnitSink) -> usize {
+    fn close(&mut self, end: usize, sink: &mut impl UnitSink<C::Header, C::Sets>) -> usize {
         if !core::mem::take(&mut self.open) {
             return 0;
         }
@@ -216,35 +190,27 @@ impl AccessUnits {
         let length = unit.len() - unit.iter().rev().take_while(|byte| **byte == 0).count();
         nal.end = nal.code + 3 + length;
         let unit = &unit[..length];
-        let usable = match nal.kind {
-            _ if nal.damaged => true,
-            nal::SPS => self.sets.take_sps(unit),
-            nal::PPS => self.sets.take_pps(unit),
-            nal::SEI => {
-                nal.recovery_point = h264::has_recovery_point(unit);
-                true
+        if !nal.damaged {
+            match C::take(&mut self.sets, nal.kind, unit) {
+                Some(notes) => nal.notes = notes,
+                None => sink.bad_parameter_set(),
             }
-            _ => true,
-        };
-        if !usable {
-            sink.bad_parameter_set();
         }
         if self.undecided { self.decide(sink) } else { 0 }
     }
 
     /// Reads the header of the last NAL unit, a slice, and cuts before it where a picture begins. Gives how
     /// many bytes went out of the buffer's front.
-    fn decide(&mut self, sink: &mut impl UnitSink) -> usize {
+    fn decide(&mut self, sink: &mut impl UnitSink<C::Header, C::Sets>) -> usize {
         self.undecided = false;
         let Some((index, nal)) = self.nals.len().checked_sub(1).map(|index| (index, self.nals[index])) else {
             return 0;
         };
         let end = if self.open { self.buffer.len() } else { nal.end };
         let unit = self.buffer.get(nal.code + 3..end).unwrap_or_default();
-        let Some(slice) = SliceHeader::parse(unit, |pps| self.sets.of_slice(pps)) else {
-            // Its parameter sets are not known. A first macroblock of 0 is the one bit that needs none.
-            let first = unit.get(1).is_some_and(|byte| byte & 0x80 != 0);
-            let drained = if first && (self.opaque || self.last.is_some()) {
+        let Some(slice) = C::header(unit, &self.sets) else {
+            // Its parameter sets are not known.
+            let drained = if C::is_first(unit) && (self.opaque || self.last.is_some()) {
                 self.split(self.boundary.unwrap_or(index), sink)
             } else {
                 0
@@ -253,8 +219,8 @@ impl AccessUnits {
             return drained;
         };
         let mut drained = 0;
-        if self.last.is_some_and(|last| slice.begins_picture_after(&last)) || self.opaque && slice.first_mb == 0 {
-            if self.awaits_second_field() && self.first.is_some_and(|first| slice.completes_frame_of(&first)) {
+        if self.last.is_some_and(|last| C::begins_after(&slice, &last)) || self.opaque && C::begins(&slice) {
+            if self.awaits_second_field() && self.first.is_some_and(|first| C::completes(&slice, &first)) {
                 self.second_field = true;
             } else {
                 drained = self.split(self.boundary.unwrap_or(index), sink);
@@ -267,7 +233,7 @@ impl AccessUnits {
     }
 
     /// Gives out the NAL units before `index` as a unit.
-    fn split(&mut self, index: usize, sink: &mut impl UnitSink) -> usize {
+    fn split(&mut self, index: usize, sink: &mut impl UnitSink<C::Header, C::Sets>) -> usize {
         self.emit(index, sink);
         let code = self.nals[index].code;
         self.nals.drain(..index);
@@ -299,7 +265,7 @@ impl AccessUnits {
     }
 
     /// Gives out all that is there, unless half of a frame is missing that may follow.
-    fn flush(&mut self, at_end: bool, sink: &mut impl UnitSink) {
+    fn flush(&mut self, at_end: bool, sink: &mut impl UnitSink<C::Header, C::Sets>) {
         self.close(self.buffer.len(), sink);
         let whole = self.first.is_some() && !self.awaits_second_field();
         if !whole && !at_end {
@@ -329,23 +295,19 @@ impl AccessUnits {
         self.boundary = None;
     }
 
-    fn emit(&mut self, count: usize, sink: &mut impl UnitSink) {
+    fn emit(&mut self, count: usize, sink: &mut impl UnitSink<C::Header, C::Sets>) {
         let nals = &self.nals[..count];
         let start = self.start.take();
         if self.first.is_some() || self.opaque {
-            let idr = nals.iter().any(|nal| nal.kind == nal::IDR);
-            let recovery_point = nals.iter().any(|nal| nal.recovery_point);
-            let announced =
-                start.is_some_and(|start| start.random_access) || nals.iter().any(|nal| nal.kind == nal::SPS);
-            let intra = self.first.is_some_and(|first| first.intra);
+            let announced = start.is_some_and(|start| start.random_access);
             let unit = Unit {
                 bytes: &self.buffer,
                 nals,
                 start,
-                slice: self.first,
-                damaged: nals.iter().any(|nal| nal.damaged) || self.first.is_some_and(|first| first.first_mb != 0),
+                header: self.first,
+                damaged: nals.iter().any(|nal| nal.damaged) || self.first.is_some_and(|first| !C::begins(&first)),
                 after_loss: core::mem::take(&mut self.after_loss),
-                key: idr || recovery_point || intra && announced,
+                key: C::is_key(self.first.as_ref(), nals, announced),
             };
             sink.unit(&unit, &self.sets);
         }

@@ -1,15 +1,15 @@
-//! Start codes of a byte stream (ISO/IEC 14496-10, annex B), and what begins behind them.
+//! Start codes of a byte stream (ISO/IEC 14496-10 and 23008-2, annex B), and what begins behind them.
 
-use super::codec::h264::{has_slice_header, nal};
+use super::video::codec::{NalCodec, Role};
 
 /// Whether bytes of a PES packet begin with what an access unit begins with.
-pub(super) fn begins_unit(data: &[u8]) -> bool {
+pub(super) fn begins_unit<C: NalCodec>(data: &[u8]) -> bool {
     let zeros = data.iter().take_while(|byte| **byte == 0).count();
-    let Some([1, header, rest @ ..]) = data.get(zeros..).filter(|_| zeros >= 2) else { return false };
-    match header & 0x1F {
-        nal::SEI..=nal::DELIMITER => true,
-        kind if has_slice_header(kind) => rest.first().is_some_and(|byte| byte & 0x80 != 0),
-        _ => false,
+    let Some([1, nal_unit @ ..]) = data.get(zeros..).filter(|_| zeros >= 2) else { return false };
+    match C::role(C::kind(nal_unit)) {
+        Role::Delimiter | Role::Prefix => true,
+        Role::Slice => C::is_first(nal_unit),
+        Role::Other => false,
     }
 }
 

@@ -2,14 +2,14 @@
 
 use amt_shared::ts::{Continuity, ContinuityTracker, PACKET_LEN, Packet};
 
-use super::access_unit::{PesStart, Unit, UnitSink};
 use super::audio::AudioTrack;
 use super::output::{FaultReason, Track};
-use super::parameter_sets::ParameterSets;
 use super::pes::Piece;
 use super::release::Release;
+use super::unit::{PesStart, Unit, UnitSink};
 use super::unit_end::End;
-use super::video::{VideoFrames, VideoTrack};
+use super::video::codec::{NalCodec, VideoCodec};
+use super::video::{NalTrack, VideoFrames, VideoTrack};
 
 /// What a PID's packets are for.
 pub(super) trait Carried {
@@ -95,6 +95,30 @@ fn fingerprint(payload: &[u8]) -> [u64; 2] {
 }
 
 impl Carried for VideoTrack {
+    fn payload(&mut self, pid: u16, packet: &Packet<'_>, known: bool, release: &mut Release) {
+        match self {
+            Self::H264(track) => track.payload(pid, packet, known, release),
+        }
+    }
+
+    fn lost(&mut self, pid: u16, packets: usize, release: &mut Release) {
+        match self {
+            Self::H264(track) => track.lost(pid, packets, release),
+        }
+    }
+
+    fn finish(&mut self, pid: u16, release: &mut Release) {
+        match self {
+            Self::H264(track) => track.finish(pid, release),
+        }
+    }
+
+    fn chosen(release: &Release) -> Option<u16> {
+        release.video_pid
+    }
+}
+
+impl<C: NalCodec> Carried for NalTrack<C> {
     fn payload(&mut self, pid: u16, packet: &Packet<'_>, _known: bool, release: &mut Release) {
         let start = packet.payload_unit_start();
         let Piece { started, malformed, data, ended, short } = self.pes.push(packet.payload(), start);
@@ -131,14 +155,14 @@ impl Carried for VideoTrack {
 }
 
 /// Takes units to the frames, and what comes of them out.
-struct Units<'a> {
+struct Units<'a, C: VideoCodec> {
     pid: u16,
-    frames: &'a mut VideoFrames,
+    frames: &'a mut VideoFrames<C>,
     release: &'a mut Release,
 }
 
-impl UnitSink for Units<'_> {
-    fn unit(&mut self, unit: &Unit<'_>, sets: &ParameterSets) {
+impl<C: VideoCodec> UnitSink<C::Header, C::Sets> for Units<'_, C> {
+    fn unit(&mut self, unit: &Unit<'_, C::Header>, sets: &C::Sets) {
         self.frames.take(unit, sets, self.release);
     }
 

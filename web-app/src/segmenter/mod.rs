@@ -8,6 +8,7 @@ mod access_unit;
 mod audio;
 mod bits;
 mod byte_stream;
+mod captions;
 mod certainty;
 mod codec;
 mod content;
@@ -28,6 +29,7 @@ mod sound;
 mod start;
 mod timeline;
 mod tracks;
+mod unit;
 mod unit_end;
 mod video;
 

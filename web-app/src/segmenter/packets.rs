@@ -220,6 +220,7 @@ impl Packets {
         self.tracks.finish(&mut self.release);
         self.metadata.finish(&mut self.release);
         self.release.begin(true);
+        self.release.finish_video();
         self.release.tell_program();
         self.release.flush_audio();
         self.release.tell_faults();

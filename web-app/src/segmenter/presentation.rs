@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use amt_shared::clock::TICKS_PER_SECOND;
 
 use super::audio::{AudioFrame, ticks};
+use super::captions::CaptionOrder;
 use super::codec::aac::{AacConfig, FRAME_SAMPLES};
 use super::fmp4;
 use super::output::{DiscontinuityReason, Init, Media, Micros, Output, Sample, Track};
@@ -41,6 +42,7 @@ struct VideoPlace {
     /// Where the next frame is due.
     expected: i64,
     waiting: bool,
+    captions: CaptionOrder,
 }
 
 /// Times in samples of the output.
@@ -76,7 +78,7 @@ impl Presentation {
         received: Micros,
         outputs: &mut VecDeque<Output>,
     ) {
-        let VideoFrame { segment, dts, pts, step, key, after_loss } = frame;
+        let VideoFrame { segment, dts, pts, step, key, after_loss, captions } = frame;
         let mut told = |reason| outputs.push_back(Output::Discontinuity { track: Track::Video, reason });
         let place = &mut self.video;
         let at = timeline.place(
@@ -116,7 +118,14 @@ impl Presentation {
             offset: 0,
         }];
         let (track, pid) = (Track::Video, place.pid);
+        let times = (target, pts - dts + target, pts);
         self.give(Media { track, pid, data: segment, samples, received }, outputs);
+        self.video.captions.picture(pid, times, captions, outputs);
+    }
+
+    /// No more video frames follow those that came.
+    pub(super) fn finish_video(&mut self, outputs: &mut VecDeque<Output>) {
+        self.video.captions.finish(outputs);
     }
 
     /// Places an audio frame; [`Self::flush_audio`] gives it.

@@ -160,6 +160,11 @@ impl Release {
         self.presentation.audio(pid, frame, &mut self.timeline, received, &mut self.queue);
     }
 
+    /// No more pictures of the stream follow.
+    pub(super) fn finish_video(&mut self) {
+        self.presentation.finish_video(&mut self.queue);
+    }
+
     /// Gives the audio frames of this push.
     pub(super) fn flush_audio(&mut self) {
         self.presentation.flush_audio(self.received, &mut self.queue);

@@ -111,6 +111,7 @@ impl Tracks {
     fn drain_video(&mut self, release: &mut Release) {
         if let Some(mut video) = self.video.take() {
             video.finish(release);
+            release.finish_video();
         }
     }
 

@@ -1,7 +1,5 @@
 //! Whether access units end where PES packets do, as the stream itself shows it.
 
-use super::byte_stream::begins_unit;
-
 /// How often an end has to prove right before a unit is given out by it.
 const PROOFS: u8 = 3;
 
@@ -48,10 +46,10 @@ impl Trust {
     }
 
     /// Compares what was taken for a PES packet's end with what came next; gives whether an end that was believed
-    /// was none.
-    pub(super) fn judge(&mut self, data: &[u8], after_loss: bool) -> bool {
+    /// was none. `begins_unit` says whether what came is what units begin with.
+    pub(super) fn judge(&mut self, begins_unit: impl FnOnce() -> bool, after_loss: bool) -> bool {
         let begins = core::mem::take(&mut self.pes_begins);
-        if begins && !after_loss && !begins_unit(data) {
+        if begins && !after_loss && !begins_unit() {
             self.spans = true;
         }
         let Some(end) = self.candidate.take() else { return false };

@@ -2,3 +2,40 @@
 
 pub(super) mod aac;
 pub(super) mod h264;
+mod sei;
+
+/// Takes the emulation prevention bytes out (ISO/IEC 14496-10, 7.3.1; 23008-2 has the same), up to `limit` bytes.
+fn unescape(bytes: &[u8], limit: usize) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(bytes.len().min(limit));
+    let mut zeros = 0;
+    for &byte in bytes {
+        if plain.len() == limit {
+            break;
+        }
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        plain.push(byte);
+    }
+    plain
+}
+
+/// [`unescape`] without an allocation; gives the length written.
+fn unescape_into(bytes: &[u8], plain: &mut [u8]) -> usize {
+    let (mut length, mut zeros) = (0, 0);
+    for &byte in bytes {
+        if length == plain.len() {
+            break;
+        }
+        if zeros >= 2 && byte == 3 {
+            zeros = 0;
+            continue;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        plain[length] = byte;
+        length += 1;
+    }
+    length
+}

@@ -4,7 +4,7 @@ use super::{Writer, init};
 use crate::segmenter::codec::h264::Sps;
 
 /// The initialisation segment of an H.264 track.
-pub(in crate::segmenter) fn video_init<'a>(
+pub(in crate::segmenter) fn avc_init<'a>(
     sps: &Sps,
     sps_units: impl Iterator<Item = &'a [u8]> + Clone,
     pps_units: impl Iterator<Item = &'a [u8]> + Clone,

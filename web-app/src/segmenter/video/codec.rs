@@ -1,0 +1,140 @@
+//! What the picture's line asks of a codec. All else in the line is the same for every one.
+
+use std::fmt::Debug;
+
+use crate::segmenter::unit::{Nal, Notes, Unit};
+
+/// How a codec describes pictures, and what has to be remembered of them to know which can be decoded.
+pub(in crate::segmenter) trait VideoCodec: Debug + Default {
+    /// What a picture's first slice or frame header says.
+    type Header: Copy + Debug;
+    /// The parameter sets that came.
+    type Sets: Debug + Default;
+
+    /// What a header means by its parameter sets; `None` where those are not there.
+    fn facts(header: &Self::Header, sets: &Self::Sets) -> Option<Facts>;
+
+    /// Whether pictures are gone that this one or a later one may need.
+    fn lacks_reference(&self, step: &Step<'_, Self::Header>, sets: &Self::Sets) -> bool;
+
+    /// A whole picture came, whether it is given out or not.
+    fn seen(&mut self, unit: &Unit<'_, Self::Header>, header: &Self::Header, sets: &Self::Sets);
+
+    /// Decoding begins with this picture; `clean` where nothing may be named that a decoder never had. Gives
+    /// whether pictures that are shown before it need what is not there.
+    fn begin(&mut self, header: &Self::Header, clean: bool) -> bool;
+
+    /// Whether this picture cannot be decoded although nothing was lost.
+    fn leaves_out(&self, header: &Self::Header) -> bool;
+
+    /// This picture goes out.
+    fn given(&mut self, header: &Self::Header, sets: &Self::Sets);
+
+    /// The initialisation segment for what begins with this picture; `None` where it cannot be made.
+    fn configuration(header: &Self::Header, sets: &Self::Sets) -> Option<Configuration>;
+
+    /// Appends the unit as a sample; with `keep_sets` also the parameter sets in it.
+    fn sample(&self, unit: &Unit<'_, Self::Header>, sets: &Self::Sets, keep_sets: bool, sample: &mut Vec<u8>);
+
+    /// The closed captions of a NAL unit that was noted to have some, appended to `captions`.
+    fn captions(nal_unit: &[u8], captions: &mut Vec<u8>);
+}
+
+/// What a picture's headers say, whatever the codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) struct Facts {
+    /// Picture order counts begin anew.
+    pub(in crate::segmenter) restarts: bool,
+    /// Where it stands in the order of presentation, where the stream says that.
+    pub(in crate::segmenter) order: Option<Order>,
+    /// How long a frame is shown, as a fraction of a second, where that is told.
+    pub(in crate::segmenter) frame_duration: Option<(u32, u32)>,
+    /// Which initialisation segment it needs: how often the parameter sets have changed, and which is used.
+    pub(in crate::segmenter) configuration: (u64, u8),
+}
+
+/// A picture order count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) struct Order {
+    /// Its low bits, and how many they are.
+    pub(in crate::segmenter) low: u32,
+    pub(in crate::segmenter) bits: u32,
+    /// Later counts are unwrapped by this one.
+    pub(in crate::segmenter) anchors: bool,
+    /// It shows that counts go up by one a frame, not by two.
+    pub(in crate::segmenter) single: bool,
+}
+
+/// From one whole picture to the next.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::segmenter) struct Step<'a, H> {
+    pub(in crate::segmenter) before: &'a H,
+    pub(in crate::segmenter) this: &'a H,
+    /// Something is missing between them.
+    pub(in crate::segmenter) lost: bool,
+    /// How many pictures are missing by the time that went by.
+    pub(in crate::segmenter) gone: i64,
+}
+
+/// What a decoder is told before the first picture.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) struct Configuration {
+    /// RFC 6381 codec string.
+    pub(in crate::segmenter) codec: String,
+    /// In pixels as shown.
+    pub(in crate::segmenter) width: u32,
+    pub(in crate::segmenter) height: u32,
+    /// The initialisation segment.
+    pub(in crate::segmenter) data: Vec<u8>,
+}
+
+/// What a kind of NAL unit means for where access units begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) enum Role {
+    /// Begins with a slice header.
+    Slice,
+    /// Stands at the front of an access unit.
+    Delimiter,
+    /// Stands before the first slice, if it is there: after a slice it begins an access unit.
+    Prefix,
+    /// Says nothing of that.
+    Other,
+}
+
+/// A codec whose streams are NAL units behind start codes.
+pub(in crate::segmenter) trait NalCodec: VideoCodec {
+    /// Bytes of a NAL unit's header.
+    const HEADER: usize;
+    /// Bytes of a slice's NAL unit in which all of [`VideoCodec::Header`] is found.
+    const ENOUGH: usize;
+
+    /// The kind of a NAL unit by its header; at least [`Self::HEADER`] bytes are given.
+    fn kind(header: &[u8]) -> u8;
+
+    /// What it means.
+    fn role(kind: u8) -> Role;
+
+    /// Reads a slice's header; `None` where its parameter sets are not known or it is cut.
+    fn header(nal_unit: &[u8], sets: &Self::Sets) -> Option<Self::Header>;
+
+    /// Whether a slice is the first of its picture, as far as that shows without parameter sets.
+    fn is_first(nal_unit: &[u8]) -> bool;
+
+    /// The same by its header.
+    fn begins(header: &Self::Header) -> bool;
+
+    /// Whether a slice is of another picture than the one `before` it.
+    fn begins_after(header: &Self::Header, before: &Self::Header) -> bool;
+
+    /// Whether a picture is half of a frame, so that the other half belongs to the same unit.
+    fn is_half(header: &Self::Header) -> bool;
+
+    /// Whether a slice is of the other half of the frame that began with `first`.
+    fn completes(header: &Self::Header, first: &Self::Header) -> bool;
+
+    /// Whether decoding can start at a unit, `announced` as random access by the transport stream.
+    fn is_key(first: Option<&Self::Header>, nals: &[Nal], announced: bool) -> bool;
+
+    /// Takes a whole NAL unit that is no slice; `None` for a parameter set that cannot be used.
+    fn take(sets: &mut Self::Sets, kind: u8, nal_unit: &[u8]) -> Option<Notes>;
+}

@@ -1,0 +1,157 @@
+//! From units to frames with source times, ready to be placed on the output timeline.
+//!
+//! Drops what cannot be shown: damaged frames, frames before the first random access point, and leading
+//! pictures of an open GOP whose references are not there.
+
+use amt_shared::clock::TICKS_PER_SECOND;
+
+use super::codec::{Configuration, Facts, Step, VideoCodec};
+use super::times::Times;
+use super::{FromUnit, VideoFrame};
+use crate::segmenter::Options;
+use crate::segmenter::fmp4;
+use crate::segmenter::output::{FaultReason, Init, Track};
+use crate::segmenter::release::Release;
+use crate::segmenter::unit::Unit;
+
+/// Captions of one picture at most: a picture has 31 constructs of three bytes, and two fields may have their own.
+const CAPTIONS_MAX: usize = 256;
+
+/// Makes frames of units.
+#[derive(Debug)]
+pub(in crate::segmenter) struct VideoFrames<C: VideoCodec> {
+    pid: u16,
+    options: Options,
+    codec: C,
+    /// Which parameter sets the last initialisation segment holds.
+    init: Option<(u64, u8)>,
+    /// Nothing is given out until the next random access point.
+    waiting: bool,
+    /// After decoding began at a picture that others before it are shown after: those need what is not there.
+    leading_until: Option<i64>,
+    /// Frames were lost since the last one that was given out.
+    lost: bool,
+    /// The last whole picture, and its decoding time.
+    last: Option<(C::Header, i64)>,
+    times: Times,
+}
+
+impl<C: VideoCodec> VideoFrames<C> {
+    pub(super) fn new(pid: u16, options: Options) -> Self {
+        Self {
+            pid,
+            options,
+            codec: C::default(),
+            init: None,
+            waiting: true,
+            leading_until: None,
+            lost: false,
+            last: None,
+            times: Times::default(),
+        }
+    }
+
+    /// Takes the next unit.
+    pub(in crate::segmenter) fn take(&mut self, unit: &Unit<'_, C::Header>, sets: &C::Sets, release: &mut Release) {
+        let facts = unit.header.and_then(|header| C::facts(&header, sets));
+        let times = self.times.of(unit, facts.as_ref(), &mut release.timeline);
+        self.lost |= unit.after_loss || unit.damaged;
+        if unit.damaged {
+            return release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
+        }
+        let lacks = || self.lacks_reference(unit, facts.as_ref(), sets, times);
+        if self.options.wait_for_random_access && !self.waiting && lacks() {
+            self.waiting = true;
+            release.video(self.pid, FromUnit::Waiting);
+        }
+        if self.waiting && !unit.key {
+            return;
+        }
+        let (Some(header), Some(facts)) = (unit.header, facts) else {
+            return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
+        };
+        let Some((dts, pts)) = times else { return release.video(self.pid, FromUnit::Fault(FaultReason::Timestamp)) };
+        // Also of pictures that are left out: they are not missing.
+        self.last = Some((header, dts));
+        self.codec.seen(unit, &header, sets);
+        if unit.key {
+            let begins = core::mem::take(&mut self.waiting);
+            let leading = begins && self.codec.begin(&header, self.options.wait_for_random_access);
+            self.leading_until = leading.then_some(pts);
+            if self.init != Some(facts.configuration) {
+                let Some(configuration) = C::configuration(&header, sets) else {
+                    self.waiting = true;
+                    return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
+                };
+                self.init = Some(facts.configuration);
+                release.video(self.pid, FromUnit::Init(self.initialisation(configuration)));
+            }
+        } else if self.leading_until.is_some_and(|shown| pts < shown) {
+            return;
+        }
+        if self.codec.leaves_out(&header) {
+            return;
+        }
+        self.codec.given(&header, sets);
+        let keep_sets = self.init.is_none_or(|(generation, _)| generation != facts.configuration.0);
+        let header_len = fmp4::header_len(1);
+        let mut segment = Vec::with_capacity(header_len + unit.size());
+        segment.resize(header_len, 0);
+        self.codec.sample(unit, sets, keep_sets, &mut segment);
+        release.video(
+            self.pid,
+            FromUnit::Frame(VideoFrame {
+                segment,
+                dts,
+                pts,
+                step: self.times.step(),
+                key: unit.key,
+                after_loss: core::mem::take(&mut self.lost),
+                captions: captions::<C>(unit),
+            }),
+        );
+    }
+
+    /// Whether pictures are gone that `unit` or a later one may need.
+    fn lacks_reference(
+        &self,
+        unit: &Unit<'_, C::Header>,
+        facts: Option<&Facts>,
+        sets: &C::Sets,
+        times: Option<(i64, i64)>,
+    ) -> bool {
+        match (&self.last, &unit.header, facts, times) {
+            (Some((before, at)), Some(this), Some(_), Some((dts, _))) => {
+                let step = self.times.step().max(1);
+                let gone = (dts - at + step / 2) / step - 1;
+                self.codec.lacks_reference(&Step { before, this, lost: self.lost, gone }, sets)
+            }
+            _ => self.lost,
+        }
+    }
+
+    fn initialisation(&self, configuration: Configuration) -> Init {
+        let Configuration { codec, width, height, data } = configuration;
+        Init {
+            track: Track::Video,
+            pid: self.pid,
+            codec,
+            timescale: TICKS_PER_SECOND as u32,
+            width,
+            height,
+            sample_rate: 0,
+            channels: 0,
+            data,
+        }
+    }
+}
+
+/// The closed captions of a frame, empty for none.
+fn captions<C: VideoCodec>(unit: &Unit<'_, C::Header>) -> Vec<u8> {
+    let mut captions = Vec::new();
+    for (_, bytes, _) in unit.noted().filter(|(_, _, notes)| notes.captions) {
+        C::captions(bytes, &mut captions);
+    }
+    captions.truncate(CAPTIONS_MAX / 3 * 3);
+    captions
+}

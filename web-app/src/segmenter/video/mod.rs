@@ -1,0 +1,77 @@
+//! The picture: a video PID, from PES payloads to frames, whatever the codec.
+
+pub(super) mod codec;
+mod frames;
+mod times;
+
+use super::Options;
+use super::access_unit::AccessUnits;
+use super::codec::h264::H264;
+use super::content::Content;
+use super::output::{FaultReason, Init};
+use super::pes::PesStream;
+use codec::NalCodec;
+pub(super) use frames::VideoFrames;
+
+/// A frame on its way to the output; times in 90 kHz ticks of the source, unwrapped.
+#[derive(Debug)]
+pub(super) struct VideoFrame {
+    /// The sample behind room for the header of its segment.
+    pub(super) segment: Vec<u8>,
+    pub(super) dts: i64,
+    pub(super) pts: i64,
+    /// How long a frame lasts, as far as is known.
+    pub(super) step: i64,
+    pub(super) key: bool,
+    /// Frames before it are missing.
+    pub(super) after_loss: bool,
+    /// `cc_data` constructs of its closed captions, three bytes each; empty for none.
+    pub(super) captions: Vec<u8>,
+}
+
+/// What came of a unit.
+#[derive(Debug)]
+pub(super) enum FromUnit {
+    Init(Init),
+    Frame(VideoFrame),
+    Fault(FaultReason),
+    /// From here on frames are left out until the next random access point.
+    Waiting,
+}
+
+/// A video PID by its codec.
+#[derive(Debug)]
+pub(super) enum VideoTrack {
+    H264(NalTrack<H264>),
+}
+
+/// A PID with NAL units.
+#[derive(Debug)]
+pub(super) struct NalTrack<C: NalCodec> {
+    pub(super) pes: PesStream,
+    pub(super) units: AccessUnits<C>,
+    pub(super) frames: VideoFrames<C>,
+}
+
+impl<C: NalCodec> NalTrack<C> {
+    fn new(pid: u16, options: Options) -> Self {
+        Self { pes: PesStream::default(), units: AccessUnits::default(), frames: VideoFrames::new(pid, options) }
+    }
+}
+
+impl VideoTrack {
+    /// A track of `content`; `None` where that is no video that is played here.
+    pub(super) fn new(pid: u16, content: Content, options: Options) -> Option<Self> {
+        match content {
+            Content::H264 => Some(Self::H264(NalTrack::new(pid, options))),
+            _ => None,
+        }
+    }
+
+    /// What it was made for.
+    pub(super) const fn content(&self) -> Content {
+        match self {
+            Self::H264(_) => Content::H264,
+        }
+    }
+}
