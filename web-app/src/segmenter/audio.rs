@@ -1,10 +1,14 @@
-//! The sound: from the payloads of PES packets to ADTS frames (ISO/IEC 14496-3, 1.A.2.2) with source times.
+//! The sound: from the payloads of PES packets to access units with source times, whatever the codec.
 //!
-//! A frame goes out with its last byte. A frame with a hole in it is left out, and how many are missing is
-//! reckoned from the bytes that are. Until the first frame, and after a hole, a header counts only if
-//! another one of the same configuration stands behind its frame.
+//! A frame goes out with its last byte. A frame with a hole in it is left out, and how much is missing is reckoned
+//! from the bytes that are. Until the first frame, after a hole, and where a PES packet was shorter than it had
+//! declared, a header counts only if another one of the same kind stands behind its frame. Where the bytes are not
+//! what the tables say, or these do not say anything, several headers in a row tell what they are.
 
-use super::codec::aac::{AacConfig, AdtsHeader, FRAME_SAMPLES, HEADER_MIN};
+use std::collections::VecDeque;
+
+use super::audio_config::AudioConfig;
+use super::codec::framer::{AccessUnit, AudioCodec, FRAME_MAX, Framer, Look, recognise};
 use super::output::FaultReason;
 use super::pes::PesStream;
 use super::timeline::Timeline;
@@ -13,20 +17,29 @@ use super::timeline::Timeline;
 const PAYLOAD: usize = 184;
 /// No more frames than this are reckoned to be missing without a time that tells.
 const MISSING_MAX: usize = 64;
-/// Frames searched for at a time hold no more than this: two of the longest, and a packet.
-const BUFFER_MAX: usize = 3 * 8192;
+/// Bytes held at most: two of the longest frames, and a packet.
+const BUFFER_MAX: usize = 2 * FRAME_MAX + PAYLOAD;
+/// Bytes passed over before it is asked again what they are.
+const PASSED_MAX: usize = FRAME_MAX;
+/// Bytes that are looked through to recognise a codec, and how many more there have to be before another attempt.
+const RECOGNISE_MAX: usize = 2 * FRAME_MAX;
+const RECOGNISE_STEP: usize = 736;
+/// PES packets whose first frame has not come yet.
+const MARKS_MAX: usize = 64;
 
-/// A frame on its way to the output.
+/// An access unit on its way to the output.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct AudioFrame<'a> {
-    pub(super) config: AacConfig,
+    pub(super) config: &'a AudioConfig,
     /// Of the source, where the stream tells it for this frame: 90 kHz ticks, unwrapped.
     pub(super) pts: Option<i64>,
-    /// Frames reckoned to be missing before this one.
+    /// Samples reckoned to be missing before this one.
     pub(super) missing: u32,
     /// Sound is missing since the last time that the stream told.
     pub(super) disturbed: bool,
-    /// Without the ADTS header.
+    /// How long it sounds, in samples.
+    pub(super) samples: u32,
+    /// As it stands in MP4.
     pub(super) data: &'a [u8],
 }
 
@@ -44,19 +57,37 @@ pub(super) struct AudioTrack {
     pub(super) frames: AudioFrames,
 }
 
-/// Makes frames of bytes.
+impl AudioTrack {
+    /// A track that the tables say to be of `codec`; `None` where its bytes have to tell.
+    pub(super) fn new(codec: Option<AudioCodec>) -> Self {
+        Self { pes: PesStream::default(), frames: AudioFrames::new(codec) }
+    }
+}
+
+/// Makes access units of bytes.
 #[derive(Debug, Default)]
 pub(super) struct AudioFrames {
-    config: Option<AacConfig>,
+    /// What the tables say.
+    likely: Option<AudioCodec>,
+    /// `None` while the bytes have to tell what they are.
+    framer: Option<Box<dyn Framer>>,
+    /// What frames in a row have in common, from the first one on.
+    key: Option<u32>,
     /// Bytes not yet used; a frame begins at their start while `aligned`.
     buffer: Vec<u8>,
     aligned: bool,
-    /// Where in `buffer` the last PES packet begins, and its time.
-    mark: Option<(usize, i64)>,
+    /// Where in `buffer` PES packets begin, and their times.
+    marks: VecDeque<(usize, i64)>,
+    /// Where in `buffer` bytes may be missing, and how many.
+    doubt: Option<(usize, usize)>,
     hole: Option<Hole>,
     disturbed: bool,
     /// Mean length of a frame with its header, times 16.
     mean_len: usize,
+    /// Bytes passed over since the last frame.
+    passed: usize,
+    /// Length of `buffer` at which recognition is tried again.
+    retry_at: usize,
 }
 
 /// Bytes that are missing or were passed over since the last whole frame.
@@ -81,23 +112,49 @@ impl Hole {
 }
 
 impl AudioFrames {
+    fn new(likely: Option<AudioCodec>) -> Self {
+        Self { likely, framer: likely.map(AudioCodec::framer), ..Self::default() }
+    }
+
     /// A PES packet begins with the next bytes.
     pub(super) fn begin(&mut self, pts: Option<u64>, timeline: &mut Timeline) {
-        self.mark = pts.map(|pts| (self.buffer.len(), timeline.unwrap(pts)));
+        if let Some(pts) = pts.map(|pts| timeline.unwrap(pts)) {
+            // Of two that begin at one place the first had no bytes.
+            self.marks.pop_back_if(|(at, _)| *at == self.buffer.len());
+            self.marks.push_back((self.buffer.len(), pts));
+            if self.marks.len() > MARKS_MAX {
+                self.marks.pop_front();
+            }
+        }
+    }
+
+    /// The PES packet that ends here was so many bytes shorter than it had declared: they are missing, or the
+    /// declaration was wrong.
+    pub(super) fn doubt(&mut self, bytes: usize) {
+        if !self.buffer.is_empty() && self.doubt.is_none() {
+            self.doubt = Some((self.buffer.len(), bytes));
+        }
     }
 
     /// Packets are missing here.
     pub(super) fn lost(&mut self, packets: usize, give: &mut impl FnMut(FromAudio<'_>)) {
-        if !self.buffer.is_empty() && self.config.is_some() {
+        if !self.buffer.is_empty() && self.key.is_some() {
             give(FromAudio::Fault(FaultReason::DamagedAudio));
         }
-        let first = self.buffer.first_chunk::<HEADER_MIN>().filter(|_| self.aligned).and_then(AdtsHeader::parse);
-        let hole = self.hole.get_or_insert(Hole { bytes: 0, first: first.map(|header| header.frame_len) });
+        let first = match self.look(0) {
+            Look::Frame { len, .. } if self.aligned => Some(len),
+            _ => None,
+        };
+        let hole = self.hole.get_or_insert(Hole { bytes: 0, first });
         hole.bytes += self.buffer.len() + packets * PAYLOAD;
         self.disturbed = true;
         self.aligned = false;
-        self.mark = None;
+        self.doubt = None;
+        self.marks.clear();
         self.buffer.clear();
+        if let Some(framer) = &mut self.framer {
+            framer.lost();
+        }
     }
 
     /// Takes bytes of the stream.
@@ -106,90 +163,164 @@ impl AudioFrames {
             return;
         }
         self.buffer.extend_from_slice(data);
+        if self.framer.is_none() {
+            self.recognise();
+        }
         let mut at = 0;
         while let Some(next) = self.frame_at(at, give) {
             at = next;
         }
-        self.buffer.drain(..at);
-        self.mark = self.mark.map(|(mark, pts)| (mark.saturating_sub(at), pts));
+        self.discard(at);
+        if self.passed > PASSED_MAX {
+            // Not what it is taken for, or not any more.
+            self.framer = None;
+            self.key = None;
+            self.passed = 0;
+            self.retry_at = 0;
+        }
         debug_assert!(self.buffer.len() <= BUFFER_MAX);
+    }
+
+    /// The first `count` bytes of the buffer are done with.
+    fn discard(&mut self, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.buffer.drain(..count);
+        self.retry_at = self.retry_at.saturating_sub(count);
+        for (mark, _) in &mut self.marks {
+            *mark = mark.saturating_sub(count);
+        }
+        self.doubt = self.doubt.and_then(|(at, bytes)| Some((at.checked_sub(count)?, bytes)));
+    }
+
+    /// Finds out what the bytes are.
+    fn recognise(&mut self) {
+        if self.buffer.len() < self.retry_at {
+            return;
+        }
+        if let Some((codec, _)) = recognise(&self.buffer, self.likely) {
+            self.framer = Some(codec.framer());
+            self.mean_len = 0;
+        } else if self.buffer.len() > RECOGNISE_MAX {
+            self.discard(self.buffer.len() - RECOGNISE_MAX / 2);
+            self.disturbed = true;
+        }
+        self.retry_at = self.buffer.len() + RECOGNISE_STEP;
+    }
+
+    fn look(&self, at: usize) -> Look {
+        match (&self.framer, self.buffer.get(at..)) {
+            (Some(framer), Some(bytes)) => framer.look(bytes),
+            _ => Look::Short,
+        }
     }
 
     /// Gives the frame at `at`, or looks for one from there on; tells where to go on, `None` when more bytes are needed.
     fn frame_at(&mut self, at: usize, give: &mut impl FnMut(FromAudio<'_>)) -> Option<usize> {
-        let rest = &self.buffer[at..];
-        let header = AdtsHeader::parse(rest.first_chunk::<HEADER_MIN>()?);
+        let sync = self.framer.as_ref()?.sync();
+        let look = self.look(at);
+        if look == Look::Short {
+            return None;
+        }
+        let rest = self.buffer.len() - at;
         if self.aligned {
-            match header {
+            match look {
                 // Right behind a frame another one is due: this needs no proof.
-                Some(header) if Some(header.config) == self.config => {
-                    if rest.len() < header.frame_len {
+                Look::Frame { len, key } if Some(key) == self.key && !self.doubtful(at, len) => {
+                    if rest < len {
                         return None;
                     }
-                    self.give(at, header, give);
-                    return Some(at + header.frame_len);
+                    self.give(at, len, give);
+                    return Some(at + len);
                 }
-                // A change of configuration is proven like a start.
-                Some(_) => {}
-                None => give(FromAudio::Fault(FaultReason::DamagedAudio)),
+                // A change is proven like a start.
+                Look::Frame { .. } => {}
+                _ => give(FromAudio::Fault(FaultReason::DamagedAudio)),
             }
             self.aligned = false;
         }
-        let proven = match header {
-            None => false,
-            Some(header) => match rest.get(header.frame_len..).and_then(|rest| rest.first_chunk::<HEADER_MIN>()) {
-                Some(next) => AdtsHeader::parse(next).is_some_and(|next| next.config == header.config),
-                None => return None,
-            },
-        };
-        if !proven {
-            let next = rest[1..].iter().position(|byte| *byte == 0xFF).map_or(rest.len(), |skip| skip + 1);
-            let hole = self.hole.get_or_insert(Hole { bytes: 0, first: None });
-            hole.bytes += next;
-            self.disturbed |= self.config.is_some();
-            return Some(at + next);
+        let Look::Frame { len, key } = look else { return Some(self.pass(at, None, sync)) };
+        match self.look(at + len) {
+            Look::Short => None,
+            Look::Frame { key: next, .. } if next == key => {
+                self.aligned = true;
+                self.key = Some(key);
+                self.doubt = self.doubt.filter(|(place, _)| *place >= at + len);
+                self.give(at, len, give);
+                Some(at + len)
+            }
+            _ => Some(self.pass(at, Some(len), sync)),
         }
-        self.aligned = true;
-        let header = header?;
-        self.config = Some(header.config);
-        self.give(at, header, give);
-        Some(at + header.frame_len)
     }
 
-    fn give(&mut self, at: usize, header: AdtsHeader, give: &mut impl FnMut(FromAudio<'_>)) {
-        let pts = self.mark.filter(|(mark, _)| *mark <= at).map(|(_, pts)| pts);
-        if pts.is_some() {
-            self.mark = None;
+    /// Whether bytes may be missing within the frame.
+    fn doubtful(&self, at: usize, len: usize) -> bool {
+        self.doubt.is_some_and(|(place, _)| (at + 1..at + len).contains(&place))
+    }
+
+    /// No frame begins at `at`, where one of `len` bytes seemed to; tells where the next may.
+    fn pass(&mut self, at: usize, len: Option<usize>, sync: u8) -> usize {
+        let rest = &self.buffer[at..];
+        let skip = rest[1..].iter().position(|byte| *byte == sync).map_or(rest.len(), |skip| skip + 1);
+        let missing = match (len, self.doubt) {
+            (Some(len), Some((place, bytes))) if self.doubtful(at, len) || place == at => bytes,
+            _ => 0,
+        };
+        let hole = self.hole.get_or_insert(Hole { bytes: 0, first: len.filter(|_| missing > 0) });
+        hole.bytes += skip + missing;
+        if missing > 0 {
+            self.doubt = None;
         }
-        let missing = self.hole.take().map_or(0, |hole| hole.frames(self.mean_len));
-        let length = header.frame_len * 16;
+        self.passed += skip;
+        self.disturbed |= self.key.is_some();
+        at + skip
+    }
+
+    fn give(&mut self, at: usize, len: usize, give: &mut impl FnMut(FromAudio<'_>)) {
+        let mut pts = None;
+        while let Some((_, time)) = self.marks.pop_front_if(|(mark, _)| *mark <= at) {
+            pts = Some(time);
+        }
+        let hole = self.hole.take();
+        let missing = hole.map_or(0, |hole| hole.frames(self.mean_len)) as u32;
+        let length = len * 16;
         self.mean_len = if self.mean_len == 0 { length } else { (self.mean_len * 7 + length) / 8 };
-        give(FromAudio::Frame(AudioFrame {
-            config: header.config,
-            pts,
-            missing: missing as u32,
-            disturbed: self.disturbed,
-            data: &self.buffer[at + header.header_len..at + header.frame_len],
-        }));
-        if pts.is_some() {
-            self.disturbed = false;
+        self.passed = 0;
+        let (Some(framer), Some(frame)) = (&mut self.framer, self.buffer.get(at..at + len)) else { return };
+        let (disturbed, mut first) = (self.disturbed, true);
+        let taken = framer.take(frame, &mut |unit: AccessUnit<'_>| {
+            let AccessUnit { config, samples, data } = unit;
+            let (pts, missing) = if first { (pts, missing * samples) } else { (None, 0) };
+            first = false;
+            give(FromAudio::Frame(AudioFrame { config, pts, missing, disturbed, samples, data }));
+        });
+        match taken {
+            Ok(()) if pts.is_some() => self.disturbed = false,
+            Ok(()) => {}
+            Err(reason) => {
+                give(FromAudio::Fault(reason));
+                self.disturbed = true;
+                let before = hole.map_or(0, |hole| hole.bytes);
+                self.hole = Some(Hole { bytes: before + len, first: None });
+            }
         }
     }
 
     /// No more bytes follow: a frame that only lacked proof is one if it ends where the bytes do.
     pub(super) fn finish(&mut self, give: &mut impl FnMut(FromAudio<'_>)) {
-        if let Some(header) = self.buffer.first_chunk::<HEADER_MIN>().and_then(AdtsHeader::parse)
-            && self.config.is_none_or(|config| config == header.config)
-            && self.buffer.len() == header.frame_len
+        if let Look::Frame { len, key } = self.look(0)
+            && self.key.is_none_or(|known| known == key)
+            && self.buffer.len() == len
         {
-            self.config = Some(header.config);
-            self.give(0, header, give);
+            self.key = Some(key);
+            self.give(0, len, give);
             self.buffer.clear();
         }
     }
 }
 
-/// How long a frame lasts in 90 kHz ticks, `frames` of them.
-pub(super) fn ticks(frames: i64, config: AacConfig) -> i64 {
-    frames * i64::from(FRAME_SAMPLES) * 90_000 / i64::from(config.sample_rate())
+/// How long `samples` last in 90 kHz ticks.
+pub(super) fn ticks(samples: i64, config: &AudioConfig) -> i64 {
+    samples * 90_000 / i64::from(config.sample_rate.max(1))
 }

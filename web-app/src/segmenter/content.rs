@@ -4,6 +4,7 @@
 //! Here alone stands which of it is played.
 
 use super::Takes;
+use super::codec::framer::AudioCodec;
 use super::output::{StreamKind, Track};
 
 /// What a stream carries.
@@ -83,6 +84,14 @@ impl Content {
         match self {
             Self::H264 => Some(Track::Video),
             Self::Adts => Some(Track::Audio),
+            _ => None,
+        }
+    }
+
+    /// How its sound is framed; `None` where that is not known.
+    pub(super) const fn audio_codec(self) -> Option<AudioCodec> {
+        match self {
+            Self::Adts => Some(AudioCodec::AacAdts),
             _ => None,
         }
     }

@@ -181,7 +181,11 @@ impl<C: VideoCodec> UnitSink<C::Header, C::Sets> for Units<'_, C> {
 
 impl Carried for AudioTrack {
     fn payload(&mut self, pid: u16, packet: &Packet<'_>, known: bool, release: &mut Release) {
+        let left = self.pes.left();
         let piece = self.pes.push(packet.payload(), packet.payload_unit_start());
+        if piece.short {
+            self.frames.doubt(left);
+        }
         if piece.malformed && known {
             release.fault(FaultReason::PesHeader, Some(pid), 1);
         }

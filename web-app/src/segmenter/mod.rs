@@ -6,6 +6,7 @@
 
 mod access_unit;
 mod audio;
+mod audio_config;
 mod bits;
 mod byte_stream;
 mod captions;

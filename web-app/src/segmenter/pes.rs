@@ -85,6 +85,14 @@ impl PesStream {
         matches!(self.state, State::Body { left: Some(1..) })
     }
 
+    /// Bytes that the PES packet has declared and that are due yet.
+    pub(super) const fn left(&self) -> usize {
+        match self.state {
+            State::Body { left: Some(left) } => left,
+            _ => 0,
+        }
+    }
+
     /// Whether a PES packet goes on whose end is not declared.
     pub(super) const fn unbounded(&self) -> bool {
         matches!(self.state, State::Body { left: None })

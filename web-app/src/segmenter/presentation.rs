@@ -10,8 +10,8 @@ use std::collections::VecDeque;
 use amt_shared::clock::TICKS_PER_SECOND;
 
 use super::audio::{AudioFrame, ticks};
+use super::audio_config::AudioConfig;
 use super::captions::CaptionOrder;
-use super::codec::aac::{AacConfig, FRAME_SAMPLES};
 use super::fmp4;
 use super::output::{DiscontinuityReason, Init, Media, Micros, Output, Sample, Track};
 use super::timeline::{Basis, Due, Timeline};
@@ -19,11 +19,17 @@ use super::video::VideoFrame;
 
 /// Holes longer than this are not bridged by a long frame or by silence: the decoding time steps.
 const HOLE_MAX: i64 = 10 * TICKS_PER_SECOND;
-/// Sound that is off by less than this many frames, for no known reason, is left as it is: 1½.
-const TOLERANCE: i64 = FRAME_SAMPLES as i64 * 3 / 2;
-/// The same where sound is known to be missing: half a frame, which is the best that whole frames can do, and a little
-/// more. Without that, sound that is off by just half a frame would be repaired to and fro for ever.
-const TOLERANCE_STRICT: i64 = FRAME_SAMPLES as i64 / 2 + FRAME_SAMPLES as i64 / 64;
+/// Sound that is off by less than this is left as it is. For no known reason: 1½ frames of `length` samples. Where sound
+/// is known to be missing: half a frame, which is the best that whole frames can do, and a little more. Without that,
+/// sound that is off by just half a frame would be repaired to and fro for ever. Where silence can be of any length: a
+/// millisecond.
+fn tolerance(strict: bool, length: i64, config: &AudioConfig) -> i64 {
+    match strict {
+        false => length * 3 / 2,
+        true if config.fills_exactly() => i64::from(config.sample_rate.div_ceil(1000)),
+        true => length / 2 + length / 64,
+    }
+}
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -49,12 +55,12 @@ struct VideoPlace {
 #[derive(Debug, Default)]
 struct AudioPlace {
     pid: u16,
-    config: Option<AacConfig>,
+    config: Option<AudioConfig>,
     /// Where the last sample ends.
     end: Option<i64>,
     /// Where the last frame ended by the source's clock.
     target: i64,
-    /// The last time that the stream told, 90 kHz of the source, and the frames since; `None` before the first.
+    /// The last time that the stream told, 90 kHz of the source, and the samples since; `None` before the first.
     source: Option<(i64, i64)>,
     /// Whether to keep to the source's clock closely.
     strict: bool,
@@ -137,7 +143,7 @@ impl Presentation {
         received: Micros,
         outputs: &mut VecDeque<Output>,
     ) {
-        if self.audio.config != Some(frame.config) || self.audio.pid != pid {
+        if self.audio.config.as_ref() != Some(frame.config) || self.audio.pid != pid {
             self.flush_audio(received, outputs);
             self.audio.configure(pid, frame.config);
             outputs.push_back(Output::Init(audio_init(pid, frame.config)));
@@ -148,26 +154,22 @@ impl Presentation {
             return;
         }
         let Some(mut end) = place.end else { return };
-        let length = i64::from(FRAME_SAMPLES);
+        let length = i64::from(frame.samples);
         let off = place.target - end;
-        let tolerance = if place.strict { TOLERANCE_STRICT } else { TOLERANCE };
+        let tolerance = tolerance(place.strict, length, frame.config);
         if off <= -tolerance {
             told(DiscontinuityReason::AudioDropped);
-            place.advance(1);
+            place.advance(length);
             // A repair goes all the way.
             place.strict = true;
             return;
         }
         if off >= tolerance {
             place.strict = true;
-            let count = (off + length / 2) / length;
-            match frame.config.silence() {
-                Some(silence) if ticks(count, frame.config) <= HOLE_MAX => {
+            match frame.config.silence(off) {
+                Some(_) if ticks(off, frame.config) <= HOLE_MAX => {
                     told(DiscontinuityReason::SilenceInserted);
-                    for left in (1..=count).rev() {
-                        place.append(end, place.source_time(-left, frame.config), &silence);
-                        end += length;
-                    }
+                    end = place.fill(end, off, frame.config);
                 }
                 _ => {
                     told(DiscontinuityReason::Gap);
@@ -178,9 +180,9 @@ impl Presentation {
             }
         }
         let place = &mut self.audio;
-        place.append(end, place.source_time(0, frame.config), frame.data);
+        place.append(end, place.source_time(0, frame.config), frame.samples, frame.data);
         place.end = Some(end + length);
-        place.advance(1);
+        place.advance(length);
     }
 
     /// Gives the audio frames placed since the last call as one segment.
@@ -208,17 +210,18 @@ impl Presentation {
 }
 
 impl AudioPlace {
-    fn configure(&mut self, pid: u16, config: AacConfig) {
-        let rescale = |time: i64| match self.config {
+    fn configure(&mut self, pid: u16, config: &AudioConfig) {
+        let rescale = |time: i64| match &self.config {
             Some(before) => {
-                let (to, from) = (i64::from(config.sample_rate()), i64::from(before.sample_rate()));
+                let (to, from) = (i64::from(config.sample_rate), i64::from(before.sample_rate.max(1)));
                 (time * to + from / 2) / from
             }
             None => time,
         };
         self.end = self.end.map(rescale);
         self.target = rescale(self.target);
-        self.config = Some(config);
+        self.source = self.source.map(|(pts, since)| (pts, rescale(since)));
+        self.config = Some(config.clone());
         self.pid = pid;
         self.strict = true;
     }
@@ -230,7 +233,7 @@ impl AudioPlace {
         timeline: &mut Timeline,
         told: &mut impl FnMut(DiscontinuityReason),
     ) -> bool {
-        let rate = i64::from(frame.config.sample_rate());
+        let rate = i64::from(frame.config.sample_rate);
         match frame.pts {
             Some(pts) => {
                 let basis = if frame.disturbed { Basis::Disturbed } else { Basis::Counted };
@@ -249,37 +252,52 @@ impl AudioPlace {
         self.strict |= frame.disturbed;
         if self.end.is_none() {
             if self.target < 0 {
-                self.advance(1);
+                self.advance(frame.samples.into());
                 return false;
             }
             self.end = Some(self.target);
         }
         let off = (self.target - self.end.unwrap_or_default()).abs();
         // Only another time of the stream shows that the last one was not false itself.
-        if off < TOLERANCE_STRICT && !frame.disturbed && frame.pts.is_some() {
+        if off < tolerance(true, frame.samples.into(), frame.config) && !frame.disturbed && frame.pts.is_some() {
             self.strict = false;
         }
         true
     }
 
-    /// The source's clock goes on by `frames`.
-    fn advance(&mut self, frames: i64) {
-        self.target += frames * i64::from(FRAME_SAMPLES);
+    /// The source's clock goes on by `samples`.
+    fn advance(&mut self, samples: i64) {
+        self.target += samples;
         if let Some((_, since)) = &mut self.source {
-            *since += frames;
+            *since += samples;
         }
     }
 
-    /// The source's time `frames` from where its clock stands.
-    fn source_time(&self, frames: i64, config: AacConfig) -> i64 {
-        self.source.map_or(0, |(told, since)| told + ticks(since + frames, config))
+    /// The source's time `samples` from where its clock stands.
+    fn source_time(&self, samples: i64, config: &AudioConfig) -> i64 {
+        self.source.map_or(0, |(told, since)| told + ticks(since + samples, config))
     }
 
-    fn append(&mut self, dts: i64, source_pts: i64, data: &[u8]) {
+    /// Fills the `hole` samples from `end` on with silence, as nearly as its frames allow; tells where that ends.
+    fn fill(&mut self, mut end: i64, hole: i64, config: &AudioConfig) -> i64 {
+        let mut left = hole;
+        // Silence is counted back from what follows it.
+        let whole = config.silence(hole).map_or(0, |silence| i64::from(silence.samples));
+        let over = if config.fills_exactly() || whole == 0 { 0 } else { (hole + whole / 2) / whole * whole - hole };
+        while let Some(silence) = config.silence(left) {
+            let length = i64::from(silence.samples);
+            self.append(end, self.source_time(-(left + over), config), silence.samples, &silence.data);
+            end += length;
+            left -= length;
+        }
+        end
+    }
+
+    fn append(&mut self, dts: i64, source_pts: i64, samples: u32, data: &[u8]) {
         self.samples.push(Sample {
             dts: dts as u64,
             pts: dts,
-            duration: FRAME_SAMPLES,
+            duration: samples,
             source_pts,
             key: true,
             size: data.len() as u32,
@@ -289,16 +307,16 @@ impl AudioPlace {
     }
 }
 
-fn audio_init(pid: u16, config: AacConfig) -> Init {
+fn audio_init(pid: u16, config: &AudioConfig) -> Init {
     Init {
         track: Track::Audio,
         pid,
         codec: config.codec(),
-        timescale: config.sample_rate(),
+        timescale: config.sample_rate,
         width: 0,
         height: 0,
-        sample_rate: config.sample_rate(),
-        channels: config.channels(),
+        sample_rate: config.sample_rate,
+        channels: config.channels,
         data: fmp4::audio_init(config),
     }
 }

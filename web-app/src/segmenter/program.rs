@@ -21,6 +21,13 @@ pub(super) struct Choice {
     pub(super) streams: Vec<PmtStream>,
 }
 
+impl Choice {
+    /// What the PMT says that a PID carries.
+    pub(super) fn content(&self, pid: u16) -> Content {
+        self.streams.iter().find(|stream| stream.pid == pid).map_or(Content::Unknown, |stream| stream.content)
+    }
+}
+
 #[derive(Debug, Default)]
 struct Pmt {
     streams: Option<Vec<PmtStream>>,

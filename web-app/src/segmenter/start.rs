@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use amt_shared::clock::TICKS_PER_SECOND;
 
 use super::audio::AudioFrame;
-use super::codec::aac::AacConfig;
+use super::audio_config::AudioConfig;
 use super::output::{DiscontinuityReason, Init, Micros, Track};
 use super::timeline::Timeline;
 use super::video::VideoFrame;
@@ -39,22 +39,23 @@ pub(super) enum Held {
 #[derive(Debug)]
 pub(super) struct HeldAudio {
     pub(super) pid: u16,
-    config: AacConfig,
+    config: AudioConfig,
     pts: Option<i64>,
     missing: u32,
     disturbed: bool,
+    samples: u32,
     data: Vec<u8>,
 }
 
 impl HeldAudio {
     pub(super) fn new(pid: u16, frame: &AudioFrame<'_>) -> Self {
-        let AudioFrame { config, pts, missing, disturbed, data } = *frame;
-        Self { pid, config, pts, missing, disturbed, data: data.to_vec() }
+        let AudioFrame { config, pts, missing, disturbed, samples, data } = *frame;
+        Self { pid, config: config.clone(), pts, missing, disturbed, samples, data: data.to_vec() }
     }
 
     pub(super) fn frame(&self) -> AudioFrame<'_> {
-        let Self { config, pts, missing, disturbed, .. } = *self;
-        AudioFrame { config, pts, missing, disturbed, data: &self.data }
+        let Self { pid: _, ref config, pts, missing, disturbed, samples, ref data } = *self;
+        AudioFrame { config, pts, missing, disturbed, samples, data }
     }
 }
 

@@ -92,7 +92,7 @@ impl Tracks {
             .iter()
             .map(|pid| match before.iter().position(|audio| audio.pid() == *pid) {
                 Some(index) => before.swap_remove(index),
-                None => Elementary::new(*pid, AudioTrack::default()),
+                None => Elementary::new(*pid, AudioTrack::new(choice.content(*pid).audio_codec())),
             })
             .collect();
         release.choose(choice, video.map(|stream| stream.pid), audio, !candidates.is_empty());

@@ -1,11 +1,14 @@
 //! AAC in ADTS (ISO/IEC 14496-3, 1.A.2.2) and its AudioSpecificConfig (1.6.2.1).
 
+use super::framer::{AccessUnit, Framer, Look};
+use crate::segmenter::audio_config::{AudioConfig, Form};
 use crate::segmenter::bits::BitWriter;
+use crate::segmenter::output::FaultReason;
 
 /// Samples of an AAC frame.
-pub(in crate::segmenter) const FRAME_SAMPLES: u32 = 1024;
+const FRAME_SAMPLES: u32 = 1024;
 /// Shortest ADTS header.
-pub(in crate::segmenter) const HEADER_MIN: usize = 7;
+const HEADER_MIN: usize = 7;
 /// Sampling rates by index (table 1.18).
 const RATES: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
@@ -25,8 +28,18 @@ impl AacConfig {
         RATES[usize::from(self.rate_index).min(RATES.len() - 1)]
     }
 
+    /// Samples of a frame.
+    pub(in crate::segmenter) const fn frame_samples(self) -> u32 {
+        FRAME_SAMPLES
+    }
+
     pub(in crate::segmenter) fn channels(self) -> u16 {
         if self.channel_configuration == 7 { 8 } else { self.channel_configuration.into() }
+    }
+
+    /// What frames in a row have in common.
+    fn key(self) -> u32 {
+        u32::from_be_bytes([0, self.object_type, self.rate_index, self.channel_configuration])
     }
 
     /// RFC 6381 codec string. HE-AAC that is signalled implicitly is AAC LC here, as its configuration says.
@@ -108,6 +121,41 @@ impl AdtsHeader {
         };
         let known = usize::from(config.rate_index) < RATES.len() && config.channel_configuration != 0;
         (known && frame_len > header_len).then_some(Self { config, header_len, frame_len })
+    }
+}
+
+/// Reads ADTS.
+#[derive(Debug, Default)]
+pub(super) struct Adts {
+    config: Option<(AacConfig, AudioConfig)>,
+}
+
+impl Framer for Adts {
+    fn sync(&self) -> u8 {
+        0xFF
+    }
+
+    fn look(&self, bytes: &[u8]) -> Look {
+        let Some(header) = bytes.first_chunk() else { return Look::Short };
+        AdtsHeader::parse(header)
+            .map_or(Look::Nothing, |header| Look::Frame { len: header.frame_len, key: header.config.key() })
+    }
+
+    fn take(&mut self, frame: &[u8], give: &mut dyn FnMut(AccessUnit<'_>)) -> Result<(), FaultReason> {
+        let header = frame.first_chunk().and_then(AdtsHeader::parse).ok_or(FaultReason::DamagedAudio)?;
+        let data = frame.get(header.header_len..).ok_or(FaultReason::DamagedAudio)?;
+        if self.config.as_ref().is_none_or(|(config, _)| *config != header.config) {
+            let config = AudioConfig {
+                sample_rate: header.config.sample_rate(),
+                channels: header.config.channels(),
+                form: Form::Aac(header.config),
+            };
+            self.config = Some((header.config, config));
+        }
+        if let Some((_, config)) = &self.config {
+            give(AccessUnit { config, samples: FRAME_SAMPLES, data });
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,7 @@
 //! What stands in elementary streams, codec by codec.
 
 pub(super) mod aac;
+pub(super) mod framer;
 pub(super) mod h264;
 mod sei;
 
