@@ -69,6 +69,14 @@ extern "C" {
     #[wasm_bindgen(static_method_of = ManagedMediaSource, js_name = isTypeSupported, catch)]
     fn is_type_supported(mime: &str) -> Result<bool, JsValue>;
 
+    // Intl.DisplayNames (ECMA-402).
+    #[wasm_bindgen(js_namespace = Intl)]
+    type DisplayNames;
+    #[wasm_bindgen(constructor, catch, js_namespace = Intl)]
+    fn new(locale: &str, options: &JsValue) -> Result<DisplayNames, JsValue>;
+    #[wasm_bindgen(method, catch)]
+    fn of(this: &DisplayNames, code: &str) -> Result<JsValue, JsValue>;
+
     // HTMLVideoElement.requestVideoFrameCallback.
     #[derive(Clone, Debug)]
     type FrameCallbacks;
@@ -153,6 +161,23 @@ pub fn wants_data(source: &MediaSource) -> bool {
 pub fn set_preserves_pitch(video: &HtmlVideoElement, preserves: bool) {
     // A browser that knows it by no name keeps the pitch, which costs delay and nothing else.
     let _ = Reflect::set(video, &"preservesPitch".into(), &preserves.into());
+}
+
+/// The language of an ISO 639 code in words, in the language of the page; `None` where it has no name.
+#[must_use]
+pub fn language_name(code: &str) -> Option<String> {
+    let options = Object::new();
+    for (name, value) in [("type", "language"), ("fallback", "none")] {
+        Reflect::set(&options, &name.into(), &value.into()).ok()?;
+    }
+    DisplayNames::new("en", &options).ok()?.of(code).ok()?.as_string()
+}
+
+/// A time of day as people write it here: `20:15`.
+#[must_use]
+pub fn time_of_day(unix_seconds: i64) -> String {
+    let date = js_sys::Date::new(&(unix_seconds as f64 * 1000.0).into());
+    format!("{:02}:{:02}", date.get_hours(), date.get_minutes())
 }
 
 /// Shows a video element alone on the whole screen: on an iPhone there is no other full screen.

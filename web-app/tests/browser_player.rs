@@ -4,7 +4,7 @@
 use amt_web_app::browser::{self, Timer};
 use amt_web_app::player::Player;
 use amt_web_app::segmenter::{Output, Segmenter, Track};
-use amt_web_app::worker::message::{FromWorker, Init, Media, Stream};
+use amt_web_app::worker::message::{FromWorker, Init, Media, Program};
 use js_sys::{ArrayBuffer, Promise, Uint8Array};
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
@@ -28,8 +28,7 @@ fn events(seconds: f64) -> Vec<(FromWorker, Option<ArrayBuffer>)> {
         while let Some(output) = segmenter.poll() {
             match output {
                 Output::Program(program) => {
-                    let streams = program.streams.iter().map(Stream::from).collect();
-                    events.push((FromWorker::Program { streams }, None));
+                    events.push((FromWorker::Program(Program::from(&program)), None));
                 }
                 Output::Init(init) => {
                     timescales[init.track as usize] = init.timescale;

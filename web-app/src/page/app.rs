@@ -1,12 +1,14 @@
 //! Ties the document, the worker and the player together.
 
 use super::controls::{Actions, Controls};
+use super::cues::Cues;
 use super::document::{Elements, set_data, set_text};
 use super::status::Helper;
 use super::thread::Thread;
 use crate::browser::{self, Listener, Timer};
-use crate::player::Player;
-use crate::worker::message::{FromWorker, Stream, ToWorker};
+use crate::player::{Player, capabilities};
+use crate::segmenter::Takes;
+use crate::worker::message::{Choice, Clock, FromWorker, Program, ProgramEntry, Schedule, ToWorker};
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, PROTOCOL, Status};
 use js_sys::ArrayBuffer;
@@ -39,7 +41,15 @@ pub(super) struct App {
     pub(super) stats: ChannelStats,
     pub(super) phase_since: f64,
     pub(super) not_ts: bool,
-    pub(super) program: Option<Vec<Stream>>,
+    /// What the browser takes.
+    pub(super) takes: Takes,
+    /// What the viewer has chosen in the channel that is wanted.
+    pub(super) choice: Choice,
+    pub(super) programs: Vec<ProgramEntry>,
+    pub(super) program: Option<Program>,
+    pub(super) schedule: Option<Schedule>,
+    pub(super) clock: Option<Clock>,
+    pub(super) cues: Cues<ArrayBuffer>,
     pub(super) faults: BTreeMap<String, u64>,
     pub(super) recoveries_seen: u32,
     pub(super) has_played: bool,
@@ -78,7 +88,13 @@ pub fn start() {
             stats: ChannelStats::default(),
             phase_since: 0.0,
             not_ts: false,
+            takes: capabilities::takes(browser::is_type_supported),
+            choice: Choice::default(),
+            programs: Vec::new(),
             program: None,
+            schedule: None,
+            clock: None,
+            cues: Cues::default(),
             faults: BTreeMap::new(),
             recoveries_seen: 0,
             has_played: false,
@@ -128,6 +144,8 @@ impl App {
             }),
             on(&self.elements.url, "input", Self::check_address),
             on(&self.elements.stop, "click", Self::stop),
+            on(&self.elements.program, "change", Self::program_chosen),
+            on(&self.elements.sound, "change", Self::sound_chosen),
             on(&self.elements.window, "hashchange", Self::follow_hash),
             on(&self.elements.document, "visibilitychange", |app| {
                 if !app.elements.document.hidden() {
@@ -206,11 +224,19 @@ impl App {
         let mut buffers = buffers.into_iter();
         for event in events {
             let buffer = match event {
-                FromWorker::Init(_) | FromWorker::Media(_) => buffers.next(),
+                FromWorker::Init(_) | FromWorker::Media(_) | FromWorker::Cue(_) => buffers.next(),
                 _ => None,
             };
-            self.player.handle(&event, buffer);
-            self.note(event);
+            match (event, buffer) {
+                (FromWorker::Cue(cue), Some(data)) => {
+                    let bytes = data.byte_length() as usize;
+                    self.cues.push(cue, data, bytes);
+                }
+                (event, buffer) => {
+                    self.player.handle(&event, buffer);
+                    self.note(event);
+                }
+            }
         }
         if self.taken > TAKEN_AT_ONCE {
             self.acknowledge();
@@ -225,7 +251,7 @@ impl App {
         match event {
             FromWorker::Ready => {
                 if let Some(url) = self.tuned.clone() {
-                    self.ask(&ToWorker::Tune { url });
+                    self.ask(&ToWorker::Tune { url, takes: self.takes, choice: self.choice });
                 }
             }
             FromWorker::Unreachable { .. } => {
@@ -235,21 +261,32 @@ impl App {
             FromWorker::Helper { message } => self.helper_says(message),
             FromWorker::Restart => {
                 self.not_ts = false;
-                self.program = None;
+                self.forget_stream();
             }
             FromWorker::NotTs => self.not_ts = true,
-            FromWorker::Program { streams } => {
-                self.program = Some(streams);
+            FromWorker::Programs { programs } => self.programs = programs,
+            FromWorker::Program(program) => {
+                self.program = Some(program);
                 self.not_ts = false;
             }
+            FromWorker::Schedule(schedule) => self.schedule = Some(schedule),
+            FromWorker::Clock(clock) => self.clock = Some(clock),
             FromWorker::Fault { reason, count } => *self.faults.entry(reason).or_default() += count,
             FromWorker::Discontinuity { track, reason } => {
                 *self.faults.entry(format!("{track}_{reason}")).or_default() += 1;
             }
             FromWorker::Overflow => *self.faults.entry("page_overflow".into()).or_default() += 1,
-            FromWorker::Init(_) | FromWorker::Media(_) => return,
+            FromWorker::Init(_) | FromWorker::Media(_) | FromWorker::Cue(_) => return,
         }
         self.show();
+    }
+
+    /// Forgets what the stream has told: another one begins, or the same anew.
+    pub(super) fn forget_stream(&mut self) {
+        self.programs.clear();
+        self.program = None;
+        self.schedule = None;
+        self.clock = None;
     }
 
     fn helper_says(&mut self, message: FromHelper) {

@@ -6,7 +6,7 @@ use crate::browser::{self, Listener, Timer};
 use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::JsCast;
-use web_sys::{Element, HtmlElement, HtmlInputElement, KeyboardEvent};
+use web_sys::{Element, HtmlElement, HtmlInputElement, HtmlSelectElement, KeyboardEvent};
 
 /// A key press changes the volume by this much.
 const VOLUME_STEP: f64 = 0.05;
@@ -135,6 +135,15 @@ fn wake(elements: &Elements, idle: &Rc<RefCell<Option<Timer>>>) {
     *idle.borrow_mut() = Some(Timer::once(IDLE_AFTER_MS, move || set_data(&stage, "idle", "true")));
 }
 
+/// Goes to a chooser; whether it is there to be gone to.
+fn reached(chooser: &HtmlSelectElement) -> bool {
+    let there = chooser.offset_parent().is_some();
+    if there {
+        let _ = chooser.focus();
+    }
+    there
+}
+
 /// Whether the key was one of ours.
 fn key(elements: &Elements, actions: &Actions, event: &KeyboardEvent) -> bool {
     let target = event.target().and_then(|target| target.dyn_into::<Element>().ok());
@@ -149,10 +158,14 @@ fn key(elements: &Elements, actions: &Actions, event: &KeyboardEvent) -> bool {
         }
         return false;
     }
+    // A list that has the focus is searched by letters.
+    if target.as_ref().is_some_and(|target| target.has_type::<HtmlSelectElement>()) {
+        return false;
+    }
     // Space and arrows belong to the control that has the focus.
-    let on_control = target
-        .as_ref()
-        .is_some_and(|target| target.closest("button, summary, input, a").is_ok_and(|control| control.is_some()));
+    let on_control = target.as_ref().is_some_and(|target| {
+        target.closest("button, summary, input, select, a").is_ok_and(|control| control.is_some())
+    });
     let volume = |change: f64| {
         let current = if elements.video.muted() { 0.0 } else { elements.video.volume() };
         set_volume(elements, current + change);
@@ -163,6 +176,8 @@ fn key(elements: &Elements, actions: &Actions, event: &KeyboardEvent) -> bool {
         "k" | "K" => (actions.toggle)(),
         "m" | "M" => toggle_mute(elements, actions),
         "f" | "F" => toggle_full_screen(elements),
+        "p" | "P" => return reached(&elements.program),
+        "a" | "A" => return reached(&elements.sound),
         "ArrowUp" if !on_control => volume(VOLUME_STEP),
         "ArrowDown" if !on_control => volume(-VOLUME_STEP),
         "/" => {

@@ -2,7 +2,8 @@
 
 use wasm_bindgen::JsCast;
 use web_sys::{
-    Document, Element, HtmlButtonElement, HtmlDetailsElement, HtmlElement, HtmlInputElement, HtmlVideoElement, Window,
+    Document, Element, HtmlButtonElement, HtmlDetailsElement, HtmlElement, HtmlInputElement, HtmlSelectElement,
+    HtmlVideoElement, Window,
 };
 
 /// The document and its elements.
@@ -20,6 +21,14 @@ pub(super) struct Elements {
     pub(super) steps: HtmlElement,
     pub(super) unmute: HtmlButtonElement,
     pub(super) unmute_label: HtmlElement,
+    pub(super) channel: HtmlElement,
+    pub(super) service: HtmlElement,
+    pub(super) present: HtmlElement,
+    pub(super) following: HtmlElement,
+    pub(super) program_choice: HtmlElement,
+    pub(super) program: HtmlSelectElement,
+    pub(super) sound_choice: HtmlElement,
+    pub(super) sound: HtmlSelectElement,
     pub(super) status: HtmlElement,
     pub(super) sentence: HtmlElement,
     pub(super) advice: HtmlElement,
@@ -50,6 +59,14 @@ impl Elements {
             steps: by_id(&document, "steps")?,
             unmute: by_id(&document, "unmute")?,
             unmute_label: by_id(&document, "unmute-label")?,
+            channel: by_id(&document, "channel")?,
+            service: by_id(&document, "service")?,
+            present: by_id(&document, "present")?,
+            following: by_id(&document, "following")?,
+            program_choice: by_id(&document, "program-choice")?,
+            program: by_id(&document, "program")?,
+            sound_choice: by_id(&document, "sound-choice")?,
+            sound: by_id(&document, "sound")?,
             status: by_id(&document, "status")?,
             sentence: by_id(&document, "sentence")?,
             advice: by_id(&document, "advice")?,

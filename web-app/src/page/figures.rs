@@ -1,10 +1,13 @@
 //! The figures: for people in the panel, for programs as data attributes of `#figures`.
 
+use super::cues::Cues;
 use super::document::{Elements, set_data};
 use super::status::{bit_rate, codec_name};
 use crate::player::figures::Figures;
+use crate::worker::message::Clock;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::Status;
+use js_sys::ArrayBuffer;
 use std::collections::BTreeMap;
 
 /// Writes them all.
@@ -74,4 +77,47 @@ pub(super) fn show(
     ] {
         elements.set_figure(name, &text);
     }
+}
+
+/// What is known beside picture and sound.
+pub(super) struct Beside<'a> {
+    pub(super) clock: Option<Clock>,
+    pub(super) cues: &'a Cues<ArrayBuffer>,
+    /// The codec of the sound, where it is decoded before the browser gets it.
+    pub(super) decoded: Option<String>,
+}
+
+/// Writes what is known beside picture and sound.
+pub(super) fn show_beside(elements: &Elements, beside: &Beside<'_>) {
+    let ppm = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value:.1}"));
+    let drift = beside.clock.map(|clock| clock.timestamps_ppm);
+    let against_helper = beside.clock.and_then(|clock| clock.helper_ppm);
+    for (name, value) in [
+        ("drift-ppm", ppm(drift)),
+        ("clock-ppm", ppm(against_helper)),
+        ("lead-ms", beside.clock.map_or_else(String::new, |clock| format!("{:.0}", clock.lead_ms))),
+        ("decoded-sound", beside.decoded.clone().unwrap_or_default()),
+        ("cues", serde_json::to_string(beside.cues.counts()).unwrap_or_default()),
+    ] {
+        set_data(&elements.figures, name, &value);
+    }
+    if !elements.details.open() {
+        return;
+    }
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "–".to_owned());
+    let signed = |value: f64| format!("{value:+.1} ppm");
+    elements.set_figure("drift", &or_dash(drift.map(signed)));
+    elements.set_figure("clock", &or_dash(against_helper.map(signed)));
+    elements.set_figure("sound", beside.decoded.as_deref().map_or("by the browser", |_| "here"));
+    let kinds: Vec<_> = beside.cues.counts().iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let splice = beside.cues.last_splice().map(|splice| {
+        let out = match splice.out_of_network {
+            Some(true) => " (out)",
+            Some(false) => " (back)",
+            None => "",
+        };
+        format!("last: {}{out}", splice.command.as_deref().unwrap_or_default().replace('_', " "))
+    });
+    let told: Vec<_> = kinds.into_iter().chain(splice).collect();
+    elements.set_figure("cues", &or_dash((!told.is_empty()).then(|| told.join(", "))));
 }

@@ -1,14 +1,21 @@
 //! The document: form, controls, and the line that always says what is happening.
 //!
-//! Pure, and tested on the host: [`status`] (from facts to a sentence) and [`recent`] (what was last played).
+//! Pure, and tested on the host: [`status`] (from facts to a sentence), [`channel`] (what there is to choose and what
+//! is on), [`cues`], [`recent`] (what was last played) and [`choices`] (what was chosen in it).
 //! Around them, for browsers only: `document` finds the elements, `thread` runs the worker, `app` ties them,
-//! `tuning` chooses the channel, `view` and `figures` write what is known, `controls` are sound, keys and full screen.
+//! `tuning` chooses the channel, `chooser` the programme and the sound in it, `view` and `figures` write what is
+//! known, `controls` are sound, keys and full screen.
 
+pub mod channel;
+pub mod choices;
+pub mod cues;
 pub mod recent;
 pub mod status;
 
 #[cfg(target_arch = "wasm32")]
 mod app;
+#[cfg(target_arch = "wasm32")]
+mod chooser;
 #[cfg(target_arch = "wasm32")]
 mod controls;
 #[cfg(target_arch = "wasm32")]

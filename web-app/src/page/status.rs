@@ -71,8 +71,10 @@ pub struct Program {
     pub playable: bool,
     /// Names of its pictures and sounds that are not.
     pub others: Vec<String>,
-    /// Those of them that leave the programme without any picture, or without any sound.
+    /// Those of them that leave the programme without any picture, or without any sound, and have no note.
     pub missing: Vec<String>,
+    /// Why others leave it so, in sentences.
+    pub notes: Vec<String>,
     /// Whether a picture is among what is played.
     pub picture: bool,
 }
@@ -181,12 +183,15 @@ fn receiving(facts: &Facts) -> Line {
         return Line::new("failed", sentence, "Another browser may be able to.");
     }
     if let Some(program) = facts.program.as_ref().filter(|program| !program.playable) {
+        if !program.notes.is_empty() {
+            return Line::new("failed", program.notes.join(" "), "");
+        }
         let sentence = if program.others.is_empty() {
             "This channel has neither picture nor sound.".to_owned()
         } else {
             format!("This channel cannot be played yet: it has {}.", listed(&program.others))
         };
-        return Line::new("failed", sentence, "H.264 pictures and AAC sound are played.");
+        return Line::new("failed", sentence, "");
     }
     if facts.recovering {
         return Line::new(
@@ -222,6 +227,8 @@ fn moving(facts: &Facts, refused: Option<String>) -> Line {
         let program = program?;
         if !program.missing.is_empty() {
             Some(format!("The channel also has {}, which cannot be played yet.", listed(&program.missing)))
+        } else if !program.notes.is_empty() {
+            Some(program.notes.join(" "))
         } else if without_picture && program.picture {
             Some("The picture comes back with its next undamaged key frame.".to_owned())
         } else {
@@ -274,11 +281,15 @@ pub fn codec_name(codec: &str) -> &str {
         "mpeg4video" => "MPEG-4 video",
         "vvc" => "VVC",
         "mpeg-audio" => "MPEG audio",
+        "mp2" => "MP2",
+        "mp3" => "MP3",
+        "dts" => "DTS",
+        "ac-4" => "AC-4",
         "aac-latm" => "AAC in LATM",
         "av01" => "AV1",
         "mp4a" => match codec {
             "mp4a.40.5" | "mp4a.40.29" => "HE-AAC",
-            "mp4a.69" | "mp4a.6B" | "mp4a.40.34" => "MPEG audio",
+            "mp4a.69" | "mp4a.6B" | "mp4a.40.34" => "MP3",
             _ => "AAC",
         },
         "ac-3" => "AC-3",
@@ -391,6 +402,9 @@ mod tests {
         let missing = vec![codec_name("hevc").to_owned()];
         facts.program = Some(Program { playable: true, missing, ..Program::default() });
         assert_eq!(line(&facts).advice, "The channel also has HEVC, which cannot be played yet.");
+        let notes = vec!["MPEG-2 video cannot be played in browsers.".to_owned()];
+        facts.program = Some(Program { playable: true, notes, ..Program::default() });
+        assert_eq!(line(&facts).advice, "MPEG-2 video cannot be played in browsers.");
     }
 
     #[test]
@@ -403,6 +417,8 @@ mod tests {
         assert!(line(&facts).sentence.contains("no key frame"));
         facts.program = Some(Program { others: vec!["MPEG-2 video".into(), "AC-3".into()], ..Program::default() });
         assert_eq!(line(&facts).sentence, "This channel cannot be played yet: it has MPEG-2 video and AC-3.");
+        facts.program = Some(Program { notes: vec!["This programme is encrypted.".into()], ..Program::default() });
+        assert_eq!((line(&facts).phase, line(&facts).sentence), ("failed", "This programme is encrypted.".to_owned()));
         facts.has_played = true;
         facts.program = Some(Program { playable: true, ..Program::default() });
         assert!(line(&facts).sentence.contains("stands still"));

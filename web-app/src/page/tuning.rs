@@ -1,6 +1,7 @@
 //! Which channel: the form, the page's own address, and what was played before.
 
 use super::app::App;
+use super::cues::Cues;
 use super::document::set_text;
 use super::{recent, store};
 use crate::worker::message::ToWorker;
@@ -30,11 +31,12 @@ impl App {
         self.elements.url.set_value(address);
         self.show_address_error(None);
         self.tuned = Some(address.to_owned());
+        self.choice = Self::remembered_choice(address);
         let list = recent::with(recent::parse(&store::get("recent").unwrap_or_default()), address);
         store::set("recent", &recent::print(&list));
         self.show_recent();
         self.player.resume();
-        self.ask(&ToWorker::Tune { url: address.to_owned() });
+        self.ask(&ToWorker::Tune { url: address.to_owned(), takes: self.takes, choice: self.choice });
         self.show();
     }
 
@@ -52,7 +54,8 @@ impl App {
         self.status = None;
         self.stats = ChannelStats::default();
         self.not_ts = false;
-        self.program = None;
+        self.forget_stream();
+        self.cues = Cues::default();
         self.faults.clear();
         self.recoveries_seen = 0;
         self.has_played = false;

@@ -2,11 +2,12 @@
 
 use super::app::App;
 use super::document::{set_data, set_text};
+use super::figures::{self, Beside};
 use super::status::{self, Facts, Picture, Playing, Program};
-use super::{figures, store};
+use super::store;
 use crate::browser;
 use crate::player::figures::Condition;
-use crate::worker::message::Stream;
+use crate::worker::message::{self, Stream};
 use web_sys::HtmlElement;
 
 /// The title of a page that plays nothing.
@@ -27,6 +28,8 @@ impl App {
             self.recoveries_seen = figures.recoveries;
             self.has_played = true;
         }
+        let sound = self.program.as_ref().and_then(|program| decoded_sound(program, figures.audio_codec.as_deref()));
+        let beside = Beside { clock: self.clock, cues: &self.cues, decoded: sound.clone() };
         let line = status::line(&Facts {
             can_play: browser::has_media_source(),
             helper: self.helper,
@@ -36,12 +39,15 @@ impl App {
             has_played: self.has_played,
             phase_seconds: (browser::monotonic_ms() - self.phase_since) / 1000.0,
             not_ts: self.not_ts,
-            program: self.program.as_deref().map(program),
+            program: self.program.as_ref().map(program),
             refused: figures.refused.clone(),
             recovering: figures.recoveries > self.recoveries_seen,
             playing: Playing {
                 size: (figures.width, figures.height),
-                codecs: [&figures.video_codec, &figures.audio_codec].into_iter().flatten().cloned().collect(),
+                codecs: [figures.video_codec.clone(), sound.or_else(|| figures.audio_codec.clone())]
+                    .into_iter()
+                    .flatten()
+                    .collect(),
                 bits_per_second: self.stats.bits_per_second,
                 delay_ms: figures.delay_ms,
             },
@@ -67,8 +73,10 @@ impl App {
         if elements.document.title() != title {
             elements.document.set_title(&title);
         }
-        self.show_steps(line.phase);
+        self.show_channel();
         figures::show(&self.elements, &figures, &self.stats, self.status.as_ref(), &self.faults);
+        figures::show_beside(&self.elements, &beside);
+        self.show_steps(line.phase);
     }
 
     pub(super) fn show_steps(&mut self, phase: &'static str) {
@@ -95,18 +103,35 @@ impl App {
     }
 }
 
+/// The codec of the sound where it is decoded before the browser gets it.
+fn decoded_sound(program: &message::Program, played: Option<&str>) -> Option<String> {
+    let sound = program.streams.iter().find(|stream| stream.selected && stream.kind == "audio")?;
+    let codec = sound.codec.as_deref()?;
+    let is_flac = |codec: &str| codec.eq_ignore_ascii_case("flac");
+    (is_flac(played?) && !is_flac(codec)).then(|| codec.to_owned())
+}
+
 /// What the sentence needs to know of the programme.
-fn program(streams: &[Stream]) -> Program {
+fn program(program: &message::Program) -> Program {
+    let streams = &program.streams;
     let name = |stream: &Stream| {
         let codec = stream.codec.as_deref().map(status::codec_name);
         codec.map_or_else(|| format!("{} of stream type {:#04x}", stream.kind, stream.stream_type), str::to_owned)
     };
     let plays = |kind: &str| streams.iter().any(|stream| stream.selected && stream.kind == kind);
     let others = || streams.iter().filter(|stream| !stream.selected && stream.kind != "other");
+    let missing = || others().filter(|stream| !plays(&stream.kind));
+    let mut notes: Vec<String> = Vec::new();
+    for note in missing().filter_map(|stream| stream.note.clone()) {
+        if !notes.contains(&note) {
+            notes.push(note);
+        }
+    }
     Program {
         playable: streams.iter().any(|stream| stream.selected),
         others: others().map(name).collect(),
-        missing: others().filter(|stream| !plays(&stream.kind)).map(name).collect(),
+        missing: missing().filter(|stream| stream.note.is_none()).map(name).collect(),
+        notes,
         picture: plays("video"),
     }
 }

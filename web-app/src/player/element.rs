@@ -50,8 +50,8 @@ impl Player {
         let mut state = self.state.borrow_mut();
         match (event, buffer) {
             (FromWorker::Restart, _) => state.restart(),
-            (FromWorker::Program { streams }, _) => {
-                let names = |kind: &str| streams.iter().any(|stream| stream.selected && stream.kind == kind);
+            (FromWorker::Program(program), _) => {
+                let names = |kind: &str| program.streams.iter().any(|stream| stream.selected && stream.kind == kind);
                 state.lineup.program(Tracks { video: names("video"), audio: names("audio") });
             }
             (FromWorker::Init(init), Some(data)) => state.init(init, data),

@@ -1,11 +1,12 @@
 //! The live player: fMP4 in, picture and sound out, through Media Source Extensions.
 //!
 //! Pure, and tested on the host: [`live_edge`] (how fast to play), [`lineup`] (which tracks), [`append_queue`],
-//! [`ranges`] (holes), [`capture`] (the delay to live), [`recent`] (where to begin anew). Around them, for
+//! [`ranges`] (holes), [`capabilities`] (what the browser takes), [`capture`] (the delay to live), [`recent`] (where to begin anew). Around them, for
 //! browsers only: `session` (one MediaSource), `playback` (begins sessions and recovers from whatever ends
 //! them), `position` (where to play) and `element`, which the page has.
 
 pub mod append_queue;
+pub mod capabilities;
 pub mod capture;
 #[cfg(target_arch = "wasm32")]
 mod element;

@@ -1,6 +1,7 @@
 //! Begins a session when its tracks are there, feeds it, and finds a way back from whatever the media element
 //! throws.
 
+use super::capabilities;
 use super::capture::Capture;
 use super::figures::Figures;
 use super::lineup::{Lineup, Tracks};
@@ -126,14 +127,14 @@ impl State {
 
     pub(super) fn init(&mut self, init: &Init, data: ArrayBuffer) {
         let track = init.track;
-        let playable = browser::is_type_supported(&init.mime);
-        self.lineup.init(track, playable);
-        self.refused[track as usize] = (!playable).then(|| init.codec.clone());
-        if !playable {
+        let mime = capabilities::accepted(&init.mime, browser::is_type_supported);
+        self.lineup.init(track, mime.is_some());
+        self.refused[track as usize] = mime.is_none().then(|| init.codec.clone());
+        let Some(mime) = mime else {
             self.inits[track as usize] = None;
             return;
-        }
-        let segment = InitSegment { mime: init.mime.clone(), data };
+        };
+        let segment = InitSegment { mime: mime.to_owned(), data };
         self.inits[track as usize] = Some((init.clone(), segment.clone()));
         self.recent.forget(track);
         if let Some(session) = &mut self.session

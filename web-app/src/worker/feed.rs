@@ -1,8 +1,8 @@
 //! From the helper's frames to the page's events: one channel, one segmenter, one timeline.
 
-use super::message::{FromWorker, Init, Media, Stream};
+use super::message::{Choice, Clock, Cue, FromWorker, Init, Media, Program, ProgramEntry, Schedule};
 use super::post::Post;
-use crate::segmenter::{Output, Segmenter, Track};
+use crate::segmenter::{Options, Output, Segmenter, Stream, StreamKind, Takes, Track};
 use amt_shared::ts::{PACKET_LEN, SYNC_BYTE};
 use amt_shared::wire::FrameHeader;
 
@@ -23,6 +23,27 @@ pub(super) struct Feed {
 }
 
 impl Feed {
+    /// A channel that begins, for a browser that takes this and a viewer who chose that.
+    pub(super) fn new(takes: Takes, choice: Choice) -> Self {
+        let mut segmenter = Segmenter::new(Options { takes, ..Options::default() });
+        segmenter.choose_program(choice.program);
+        segmenter.choose_audio(choice.audio);
+        Self { segmenter, ..Self::default() }
+    }
+
+    /// Plays another programme of the same stream.
+    pub(super) fn choose_program(&mut self, number: Option<u16>, post: &mut Post) {
+        self.segmenter.choose_audio(None);
+        self.segmenter.choose_program(number);
+        self.drain(false, post);
+    }
+
+    /// Plays another sound track of the programme.
+    pub(super) fn choose_audio(&mut self, pid: Option<u16>, post: &mut Post) {
+        self.segmenter.choose_audio(pid);
+        self.drain(false, post);
+    }
+
     /// So many frames that follow come out of the helper's cache.
     pub(super) fn catch_up(&mut self, frames: u32) {
         self.cached_frames = frames;
@@ -46,6 +67,10 @@ impl Feed {
         let cached = self.cached_frames > 0;
         self.cached_frames = self.cached_frames.saturating_sub(1);
         self.segmenter.push(ts, header.received_micros);
+        self.drain(cached, post);
+    }
+
+    fn drain(&mut self, cached: bool, post: &mut Post) {
         while let Some(output) = self.segmenter.poll() {
             self.output(output, cached, post);
         }
@@ -65,14 +90,20 @@ impl Feed {
 
     fn output(&mut self, output: Output, cached: bool, post: &mut Post) {
         match output {
-            Output::Programs(_)
-            | Output::Schedule(_)
-            | Output::Cue(_)
-            | Output::Clock(_)
-            | Output::DecoderWanted(_) => {}
-            Output::Program(program) => {
-                post.tell(FromWorker::Program { streams: program.streams.iter().map(Stream::from).collect() });
+            Output::Programs(programs) => {
+                post.tell(FromWorker::Programs { programs: programs.iter().map(ProgramEntry::from).collect() });
             }
+            Output::Program(program) => {
+                let is_video = |stream: &Stream| stream.selected && stream.kind == StreamKind::Video;
+                self.has_video &= program.streams.iter().any(is_video);
+                post.tell(FromWorker::Program(Program::from(&program)));
+            }
+            Output::Schedule(schedule) => post.tell(FromWorker::Schedule(Schedule::from(&schedule))),
+            // Whoever does not take its media is not buried in captions either.
+            Output::Cue(cue) if !self.overflowing => post.give(FromWorker::Cue(Cue::of(&cue)), Cue::bytes(&cue)),
+            Output::Cue(_) => {}
+            Output::Clock(clock) => post.tell(FromWorker::Clock(Clock::from(&clock))),
+            Output::DecoderWanted(_) => {}
             Output::Init(init) => {
                 self.timescales[init.track as usize] = init.timescale;
                 self.has_video |= init.track == Track::Video;

@@ -4,9 +4,10 @@
 //! there. After a loss the worker connects again, with a growing pause, and tunes again.
 
 use super::feed::Feed;
-use super::message::{FromWorker, ToWorker};
+use super::message::{Choice, FromWorker, ToWorker};
 use super::post::Post;
 use crate::browser::{Listener, Timer};
+use crate::segmenter::Takes;
 use amt_shared::wire::{FromHelper, FromPage, WEBSOCKET_PATH};
 use js_sys::{ArrayBuffer, Uint8Array};
 use std::cell::RefCell;
@@ -23,6 +24,8 @@ struct Worker {
     post: Post,
     address: String,
     url: Option<String>,
+    takes: Takes,
+    choice: Choice,
     feed: Feed,
     connection: Option<Connection>,
     retry: Option<Timer>,
@@ -59,6 +62,8 @@ pub fn start() {
         post: Post::new(scope.clone()),
         address: format!("{scheme}://{}{WEBSOCKET_PATH}{}", location.host(), token(&location.search())),
         url: None,
+        takes: Takes::default(),
+        choice: Choice::default(),
         feed: Feed::default(),
         connection: None,
         retry: None,
@@ -134,9 +139,19 @@ fn lost(shared: &Shared) {
 impl Worker {
     fn asked(&mut self, message: ToWorker) {
         match message {
-            ToWorker::Tune { url } => {
+            ToWorker::Tune { url, takes, choice } => {
                 self.url = Some(url);
+                self.takes = takes;
+                self.choice = choice;
                 self.tune();
+            }
+            ToWorker::ChooseProgram { number } => {
+                self.choice = Choice { program: number, audio: None };
+                self.feed.choose_program(number, &mut self.post);
+            }
+            ToWorker::ChooseAudio { pid } => {
+                self.choice.audio = pid;
+                self.feed.choose_audio(pid, &mut self.post);
             }
             ToWorker::Stop => {
                 self.url = None;
@@ -187,7 +202,7 @@ impl Worker {
     }
 
     fn begin(&mut self) {
-        self.feed = Feed::default();
+        self.feed = Feed::new(self.takes, self.choice);
         self.post.tell(FromWorker::Restart);
     }
 

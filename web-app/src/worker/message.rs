@@ -1,10 +1,17 @@
 //! What the page's thread and the worker tell each other.
 //!
 //! A message of the worker is an array: a list of [`FromWorker`] as JSON first, then one `ArrayBuffer`, given
-//! away and not copied, for each `Init` and `Media` in the list, in order. A message of the page is one
+//! away and not copied, for each `Init`, `Media` and `Cue` in the list, in order. A message of the page is one
 //! [`ToWorker`] as JSON.
 
-use crate::segmenter::{self, Track};
+mod channel;
+mod cue;
+mod takes;
+
+pub use channel::{Event, Program, ProgramEntry, Schedule, Stream, TextPage};
+pub use cue::Cue;
+
+use crate::segmenter::{self, Takes, Track};
 use amt_shared::wire::FromHelper;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +23,21 @@ pub enum ToWorker {
     Tune {
         /// An AMT URL in text form.
         url: String,
+        /// What the browser says that it can play.
+        #[serde(with = "takes::Form")]
+        takes: Takes,
+        /// What the viewer has chosen in it.
+        choice: Choice,
+    },
+    /// Play another programme of the stream, now and after every reconnection; its sound is its first again.
+    ChooseProgram {
+        /// `program_number`; `None` for the first that can be played.
+        number: Option<u16>,
+    },
+    /// Play another sound track of the programme, now and after every reconnection.
+    ChooseAudio {
+        /// Its PID; `None` for the first.
+        pid: Option<u16>,
     },
     /// Leave the channel.
     Stop,
@@ -24,6 +46,15 @@ pub enum ToWorker {
         /// Sum over the buffers of the messages since the last time.
         bytes: u32,
     },
+}
+
+/// What the viewer has chosen within a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Choice {
+    /// A programme by its `program_number`; `None` for the first that can be played.
+    pub program: Option<u16>,
+    /// A sound track by its PID; `None` for the programme's first.
+    pub audio: Option<u16>,
 }
 
 /// What the worker tells the page.
@@ -46,11 +77,19 @@ pub enum FromWorker {
     Restart,
     /// What arrives holds no transport packets.
     NotTs,
-    /// The programme and its streams.
-    Program {
-        /// Its streams, in the PMT's order.
-        streams: Vec<Stream>,
+    /// All programmes of the stream.
+    Programs {
+        /// In the PAT's order.
+        programs: Vec<ProgramEntry>,
     },
+    /// The programme that is played, and its streams.
+    Program(Program),
+    /// What is on now and next in it.
+    Schedule(Schedule),
+    /// Something with a time besides picture and sound; its bytes are a buffer of the message.
+    Cue(Cue),
+    /// How the programme's clock and its timestamps go.
+    Clock(Clock),
     /// An initialisation segment; its bytes are a buffer of the message.
     Init(Init),
     /// A media segment; its bytes are a buffer of the message.
@@ -74,17 +113,15 @@ pub enum FromWorker {
     Overflow,
 }
 
-/// An elementary stream of the programme.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Stream {
-    /// `video`, `audio` or `other`.
-    pub kind: String,
-    /// `stream_type` of the PMT.
-    pub stream_type: u8,
-    /// Codec string or usual name, where known.
-    pub codec: Option<String>,
-    /// Whether it comes as a track.
-    pub selected: bool,
+/// How the programme's clock and its timestamps go.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Clock {
+    /// How far the decoding times stand ahead of the clock, in milliseconds.
+    pub lead_ms: f64,
+    /// How much faster the timestamps go than the clock, in parts per million; negative where they crawl.
+    pub timestamps_ppm: f64,
+    /// How much faster the clock goes than the helper's, in parts per million; `None` while that is not known.
+    pub helper_ppm: Option<f64>,
 }
 
 /// An initialisation segment, without its bytes.
@@ -164,13 +201,13 @@ impl Media {
     }
 }
 
-impl From<&segmenter::Stream> for Stream {
-    fn from(stream: &segmenter::Stream) -> Self {
+impl From<&segmenter::Clock> for Clock {
+    fn from(clock: &segmenter::Clock) -> Self {
+        let ppm = |ppb: i64| ppb as f64 / 1000.0;
         Self {
-            kind: stream.kind.as_str().into(),
-            stream_type: stream.stream_type,
-            codec: stream.codec.clone(),
-            selected: stream.selected,
+            lead_ms: clock.lead as f64 / 90.0,
+            timestamps_ppm: ppm(clock.timestamps_ppb),
+            helper_ppm: clock.helper_ppb.map(ppm),
         }
     }
 }
@@ -207,5 +244,15 @@ mod tests {
         let text = serde_json::to_string(&[&message]).unwrap();
         assert!(text.contains(r#""track":"audio""#), "{text}");
         assert_eq!(serde_json::from_str::<Vec<FromWorker>>(&text).unwrap(), [message]);
+    }
+
+    #[test]
+    fn what_the_browser_takes_goes_along_with_the_address() {
+        let takes = Takes { hevc: false, mp3: true, ..Takes::default() };
+        let choice = Choice { program: Some(2), audio: Some(0x101) };
+        let message = ToWorker::Tune { url: "amt://232.0.0.1:1".into(), takes, choice };
+        let text = serde_json::to_string(&message).unwrap();
+        assert!(text.contains(r#""hevc":false"#), "{text}");
+        assert_eq!(serde_json::from_str::<ToWorker>(&text).unwrap(), message);
     }
 }
