@@ -7,7 +7,8 @@ use amt_web_app::segmenter::SoundCodec;
 use sound_support::*;
 
 fn compare(layout: &str, sample_rate: u32, arguments: &str) {
-    let stream = encoded(layout, sample_rate, 10, arguments);
+    let seconds = if arguments.contains("192k") || arguments.contains("128k") { 10 } else { 3 };
+    let stream = encoded(layout, sample_rate, seconds, arguments);
     let frames = stream.frames();
     let (heard, lengths) = heard(&mut *amt_web_app::sound::decoder(SoundCodec::MpegAudio), &frames);
     let samples = if arguments.contains("mp3") && sample_rate <= 24_000 { 576 } else { 1152 };

@@ -18,7 +18,7 @@ use crate::segmenter::{SoundCodec, SoundDecoder};
 pub fn decoder(codec: SoundCodec) -> Box<dyn SoundDecoder> {
     match codec {
         SoundCodec::MpegAudio => Box::new(mpeg::Decoder::default()),
-        SoundCodec::Ac3 => Box::new(ac3::Decoder),
+        SoundCodec::Ac3 => Box::new(ac3::Decoder::default()),
     }
 }
 

@@ -1,0 +1,49 @@
+//! AC-3 and E-AC-3 against ffmpeg's decoders: the same samples at the same places, down to the noise.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod sound_support;
+
+use amt_web_app::segmenter::SoundCodec;
+use sound_support::*;
+
+fn compare(layout: &str, sample_rate: u32, arguments: &str) {
+    // Of hiss, much is left to the decoder's own noise, which has to be the same too.
+    for (hiss, seconds) in [(0.03, 3), (0.5, if arguments.contains("192k") { 10 } else { 2 })] {
+        let stream = encoded_by(layout, sample_rate, seconds, hiss, arguments);
+        let (heard, lengths) = heard(&mut *amt_web_app::sound::decoder(SoundCodec::Ac3), &stream.frames());
+        assert!(lengths.iter().all(|length| *length == 1536));
+        let difference = difference_db(&heard, &stream.decoded_by_ffmpeg(&["-downmix", "stereo"]));
+        println!("{layout} {sample_rate} Hz {arguments}: {difference:.1} dB");
+        assert!(difference < -65.0, "{layout} {sample_rate} Hz {arguments}: {difference:.1} dB");
+    }
+}
+
+#[test]
+fn ac3_sounds_as_in_ffmpeg() {
+    for (layout, sample_rate, options) in [
+        ("mono", 48_000, "-b:a 96k"),
+        ("stereo", 48_000, "-b:a 96k"),
+        ("stereo", 48_000, "-b:a 192k"),
+        ("stereo", 32_000, "-b:a 128k"),
+        ("3.0", 48_000, "-b:a 192k"),
+        ("5.1", 48_000, "-b:a 224k"),
+        ("5.1", 48_000, "-b:a 448k"),
+        ("5.1", 48_000, "-b:a 640k -channel_coupling 0 -center_mixlev 0.5 -surround_mixlev 0.707"),
+        ("5.1", 44_100, "-b:a 384k"),
+    ] {
+        compare(layout, sample_rate, &format!("-c:a ac3 {options} ac3"));
+    }
+}
+
+#[test]
+fn enhanced_ac3_sounds_as_in_ffmpeg() {
+    for (layout, sample_rate, options) in [
+        ("mono", 48_000, "-b:a 64k"),
+        ("stereo", 48_000, "-b:a 64k"),
+        ("stereo", 44_100, "-b:a 128k"),
+        ("5.1", 48_000, "-b:a 192k"),
+        ("5.1", 48_000, "-b:a 384k -loro_cmixlev 0.5 -loro_surmixlev 0.707"),
+    ] {
+        compare(layout, sample_rate, &format!("-c:a eac3 {options} eac3"));
+    }
+}
