@@ -68,6 +68,9 @@ fn run(arguments: &Arguments) -> Result<()> {
             segmenter.finish();
         }
         while let Some(output) = segmenter.poll() {
+            if let Output::DecoderWanted(codec) = output {
+                segmenter.supply(codec, amt_web_app::sound::decoder(codec));
+            }
             printer.output(&output)?;
         }
         if ended {
