@@ -128,6 +128,7 @@ impl<C: NalCodec> Carried for NalTrack<C> {
         }
         if let Some(times) = started {
             release.coming(Track::Video);
+            release.clock.timestamp(Track::Video, times);
             self.units.begin(PesStart { times, random_access: packet.random_access() }, short);
         }
         let mut sink = Units { pid, frames: &mut self.frames, release };
@@ -192,6 +193,7 @@ impl Carried for AudioTrack {
         if let Some(times) = piece.started {
             if known {
                 release.coming(Track::Audio);
+                release.clock.timestamp(Track::Audio, times);
             }
             self.frames.begin(times.pts, &mut release.timeline);
         }

@@ -25,6 +25,8 @@ const FAULT_PACKETS: u64 = 64;
 enum Route {
     #[default]
     Nowhere,
+    /// Nothing but the programme's clock.
+    Clock,
     Pat,
     Pmt,
     Video,
@@ -128,8 +130,12 @@ impl Packets {
             Err(_) if bytes[1] & 0x80 != 0 => return self.release.fault(FaultReason::TransportError, Some(pid), 1),
             Err(_) => return self.release.fault(FaultReason::AdaptationField, Some(pid), 1),
         };
+        // The clock is told in adaptation fields alone.
+        if bytes[3] & 0x20 != 0 {
+            self.release.clock(&packet);
+        }
         match route {
-            Route::Nowhere => {}
+            Route::Nowhere | Route::Clock => {}
             Route::Video => self.tracks.video_packet(&packet, &mut self.release),
             Route::Audio => {
                 if self.tracks.audio_packet(pid, &packet, &mut self.release) {
@@ -189,6 +195,9 @@ impl Packets {
     fn route(&mut self) {
         self.routes.fill(Route::Nowhere);
         // Where a PID is announced as several things, the later line here counts.
+        if let Some(pid) = self.release.clock.pid() {
+            self.routes[usize::from(pid)] = Route::Clock;
+        }
         for pid in self.metadata.pids() {
             self.routes[usize::from(pid)] = Route::Data;
         }
@@ -208,7 +217,7 @@ impl Packets {
     /// Bytes of a packet that was taken already are wrong.
     fn damage(&mut self, pid: u16) {
         match self.routes[usize::from(pid)] {
-            Route::Nowhere => {}
+            Route::Nowhere | Route::Clock => {}
             Route::Video | Route::Audio => self.tracks.damage(pid, &mut self.release),
             Route::Data => self.metadata.damage(pid),
             Route::Pat | Route::Pmt => self.programs.lost(pid),

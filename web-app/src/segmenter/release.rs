@@ -3,7 +3,10 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use amt_shared::ts::Packet;
+
 use super::audio::{AudioFrame, FromAudio};
+use super::clock::ProgramClock;
 use super::content::Content;
 use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Stream, StreamKind, Track};
 use super::presentation::Presentation;
@@ -17,6 +20,7 @@ use super::video::FromUnit;
 #[derive(Debug)]
 pub(super) struct Release {
     pub(super) timeline: Timeline,
+    pub(super) clock: ProgramClock,
     pub(super) received: Micros,
     pub(super) queue: VecDeque<Output>,
     /// Until the output begins.
@@ -36,6 +40,7 @@ impl Default for Release {
     fn default() -> Self {
         Self {
             timeline: Timeline::default(),
+            clock: ProgramClock::default(),
             received: 0,
             queue: VecDeque::new(),
             start: Some(Start::default()),
@@ -74,6 +79,8 @@ impl Release {
         audio_pid: Option<u16>,
         may_have_audio: bool,
     ) {
+        // The PID that the PMT names follows with the PMT's reading: until then that of the picture.
+        self.clock.follow(None);
         self.choice = Some(choice.clone());
         self.video_pid = video_pid;
         self.audio_pid = audio_pid;
@@ -90,6 +97,16 @@ impl Release {
     pub(super) fn coming(&mut self, track: Track) {
         if let Some(start) = &mut self.start {
             start.coming(track);
+        }
+    }
+
+    /// Takes what a packet says of the programme's clock.
+    pub(super) fn clock(&mut self, packet: &Packet<'_>) {
+        let (pcr, announced) = (packet.pcr(), packet.discontinuity());
+        if self.clock.packet(packet.pid(), self.video_pid, pcr, announced, self.received)
+            && let Some(told) = self.clock.told(self.timeline.reference())
+        {
+            self.queue.push_back(Output::Clock(told));
         }
     }
 

@@ -82,6 +82,11 @@ impl Timeline {
         time
     }
 
+    /// The last time that was unwrapped.
+    pub(super) const fn reference(&self) -> Option<i64> {
+        self.reference
+    }
+
     /// Lets the output of `track` begin: the source time `origin` becomes 0.
     pub(super) fn start(&mut self, track: Track, origin: i64) {
         self.lanes[track as usize] = Lane { offset: Some(-origin), last: origin, before: None };

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use amt_shared::clock::{WRAP, pes_timestamp, write_pes_timestamp};
 use amt_shared::ts::{PACKET_LEN, Packet};
-use amt_web_app::segmenter::{Init, Options, Output, Program, Sample, Segmenter, Track};
+use amt_web_app::segmenter::{Clock, Init, Options, Output, Program, Sample, Segmenter, Track};
 
 pub const VIDEO: u16 = 256;
 pub const AUDIO: u16 = 257;
@@ -35,6 +35,7 @@ pub struct Run {
     pub audio: Vec<(Sample, u32)>,
     pub discontinuities: Vec<(Track, &'static str)>,
     pub faults: BTreeMap<&'static str, u64>,
+    pub clocks: Vec<Clock>,
 }
 
 pub fn run(ts: &[u8]) -> Run {
@@ -57,8 +58,9 @@ impl Run {
     fn take(&mut self, segmenter: &mut Segmenter) {
         while let Some(output) = segmenter.poll() {
             match output {
-                Output::Programs(_) | Output::Schedule(_) | Output::Cue(_) | Output::Clock(_) => {}
+                Output::Programs(_) | Output::Schedule(_) | Output::Cue(_) => {}
                 Output::DecoderWanted(_) => {}
+                Output::Clock(clock) => self.clocks.push(clock),
                 Output::Program(program) => self.programs.push(program),
                 Output::Init(init) => self.inits.push(init),
                 Output::Media(media) => {
