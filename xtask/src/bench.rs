@@ -1,5 +1,7 @@
 //! `cargo xtask bench`: what is measured rather than tested.
 
+mod segmenter;
+
 use crate::{Purpose, demo, exec, setup, steps::Steps};
 use anyhow::Result;
 use clap::Subcommand;
@@ -30,6 +32,8 @@ pub(crate) enum Bench {
         #[arg(long)]
         without_root: bool,
     },
+    /// The segmenter in wasm beside other players' code, in Node: throughput, longest push, processor time, memory.
+    Segmenter(segmenter::Options),
 }
 
 /// Builds what is measured, and measures.
@@ -37,23 +41,18 @@ pub(crate) enum Bench {
 /// # Errors
 /// Where a tool is missing, a build fails, or nothing plays.
 pub(crate) fn run(bench: &Bench) -> Result<()> {
+    let flag = |name: &str, given: &bool| if *given { vec![name.to_owned()] } else { vec![] };
+    let number = |name: &str, value: &u32| vec![name.to_owned(), value.to_string()];
+    let (program, arguments) = match bench {
+        Bench::Segmenter(options) => return segmenter::run(options),
+        Bench::Latency { seconds } => ("latency", number("--seconds", seconds)),
+        Bench::SecondPage { runs, steps } => ("second_page", [number("--runs", runs), flag("--steps", steps)].concat()),
+        Bench::Viewers => ("viewers", vec![]),
+        Bench::Gateway { without_root } => ("gateway", flag("--without-root", without_root)),
+    };
     setup::run(Purpose::Test)?;
     demo::build(&mut Steps::new())?;
     // Each measures the programs beside it, so all are built alike.
     exec::run(&mut exec::line("cargo build --locked --quiet --release -p amt-e2e --bins"))?;
-    let mut program = exec::program(exec::target().join("release").join(match bench {
-        Bench::Latency { .. } => "latency",
-        Bench::SecondPage { .. } => "second_page",
-        Bench::Viewers => "viewers",
-        Bench::Gateway { .. } => "gateway",
-    }));
-    match bench {
-        Bench::Latency { seconds } => program.args(["--seconds", &seconds.to_string()]),
-        Bench::SecondPage { runs, steps } => {
-            program.args(["--runs", &runs.to_string()]).args(steps.then_some("--steps"))
-        }
-        Bench::Viewers => &mut program,
-        Bench::Gateway { without_root } => program.args(without_root.then_some("--without-root")),
-    };
-    exec::run(&mut program)
+    exec::run(exec::program(exec::target().join("release").join(program)).args(arguments))
 }
