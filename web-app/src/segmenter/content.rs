@@ -5,6 +5,7 @@
 
 use super::Takes;
 use super::codec::framer::AudioCodec;
+use super::descriptors::Descriptors;
 use super::output::{StreamKind, Track};
 
 /// What a stream carries.
@@ -41,6 +42,10 @@ pub(super) enum Data {
     Id3,
     Teletext,
     DvbSubtitles,
+    /// Subtitles and menus of discs.
+    Graphics,
+    /// Key, length, value (SMPTE ST 336).
+    Klv,
     /// Private sections, DSM-CC.
     Sections,
 }
@@ -53,6 +58,8 @@ impl Data {
             Self::Id3 => "id3",
             Self::Teletext => "teletext",
             Self::DvbSubtitles => "dvb-subtitles",
+            Self::Graphics => "graphics",
+            Self::Klv => "klv",
             Self::Sections => "sections",
         }
     }
@@ -60,23 +67,83 @@ impl Data {
 
 impl Content {
     /// By `stream_type` and the descriptors.
-    pub(super) fn of(stream_type: u8, descriptors: &[u8]) -> Self {
-        match stream_type {
-            0x01 | 0x02 => Self::OtherVideo("mpeg2video"),
-            0x03 | 0x04 => Self::MpegAudio,
-            0x0F => Self::Adts,
-            0x10 => Self::OtherVideo("mpeg4video"),
-            0x11 => Self::Latm,
-            0x1B => Self::H264,
-            0x24 => Self::Hevc,
-            0x33 => Self::OtherVideo("vvc"),
-            0x81 => Self::Ac3,
-            0x86 => Self::Data(Data::Scte35),
-            0x87 => Self::Eac3,
-            0x15 => Self::Data(Data::Id3),
-            0x05 | 0x0B..=0x0D => Self::Data(Data::Sections),
-            _ => Self::described(descriptors).unwrap_or(Self::Unknown),
+    pub(super) fn of(stream_type: u8, descriptors: &[u8], registry: Registry) -> Self {
+        match (stream_type, registry) {
+            (0x80..=0xA2, Registry::Hdmv) => Self::of_hdmv(stream_type),
+            (0x01, _) => Self::OtherVideo("mpeg1video"),
+            (0x02, _) => Self::OtherVideo("mpeg2video"),
+            (0x03 | 0x04, _) => Self::MpegAudio,
+            (0x0F, _) => Self::Adts,
+            (0x10, _) => Self::OtherVideo("mpeg4video"),
+            (0x11, _) => Self::Latm,
+            (0x1B, _) => Self::H264,
+            (0x1C, _) => Self::OtherAudio("aac-raw"),
+            (0x1F, _) => Self::OtherVideo("svc"),
+            (0x20, _) => Self::OtherVideo("mvc"),
+            (0x21, _) => Self::OtherVideo("jpeg2000"),
+            (0x24, _) => Self::Hevc,
+            (0x2D | 0x2E, _) => Self::OtherAudio("mpeg-h"),
+            (0x32, _) => Self::OtherVideo("jpeg-xs"),
+            (0x33, _) => Self::OtherVideo("vvc"),
+            (0x35, _) => Self::OtherVideo("evc"),
+            (0x42, _) => Self::OtherVideo("avs"),
+            (0x81, _) => Self::Ac3,
+            (0x86, _) => Self::Data(Data::Scte35),
+            (0x87, _) => Self::Eac3,
+            (0x8A, _) => Self::OtherAudio("dts"),
+            (0xD1, _) => Self::OtherVideo("dirac"),
+            (0xD2, _) => Self::OtherVideo("avs2"),
+            (0xD4, _) => Self::OtherVideo("avs3"),
+            (0xEA, _) => Self::OtherVideo("vc-1"),
+            (0x15, _) => Self::Data(Data::Id3),
+            (0x05 | 0x08 | 0x0A..=0x0D | 0x14, _) => Self::Data(Data::Sections),
+            _ => Descriptors(descriptors).find_map(Self::described).unwrap_or(Self::Unknown),
         }
+    }
+
+    /// By the `stream_type` of Blu-ray discs, where the programme is registered as such.
+    const fn of_hdmv(stream_type: u8) -> Self {
+        match stream_type {
+            0x80 => Self::OtherAudio("lpcm"),
+            0x81 => Self::Ac3,
+            0x82 | 0x85 | 0x86 | 0xA2 => Self::OtherAudio("dts"),
+            0x83 => Self::OtherAudio("truehd"),
+            0x84 | 0x87 | 0xA1 => Self::Eac3,
+            0x90..=0x92 => Self::Data(Data::Graphics),
+            _ => Self::Unknown,
+        }
+    }
+
+    fn described((tag, body): (u8, &[u8])) -> Option<Self> {
+        let content = match (tag, body) {
+            (0x6A, _) => Self::Ac3,
+            (0x7A, _) => Self::Eac3,
+            (0x7B, _) | (0x7F, [0x0E, ..]) => Self::OtherAudio("dts"),
+            (0x7F, [0x15, ..]) => Self::OtherAudio("ac-4"),
+            (0x46 | 0x56, _) => Self::Data(Data::Teletext),
+            (0x59, _) => Self::Data(Data::DvbSubtitles),
+            // registration_descriptor.
+            (0x05, [a, b, c, d, ..]) => match &[*a, *b, *c, *d] {
+                b"AC-3" => Self::Ac3,
+                b"EAC3" => Self::Eac3,
+                b"AC-4" => Self::OtherAudio("ac-4"),
+                b"Opus" => Self::Opus,
+                b"DTS1" | b"DTS2" | b"DTS3" | b"DTSH" => Self::OtherAudio("dts"),
+                b"BSSD" => Self::OtherAudio("s302m"),
+                b"H264" => Self::H264,
+                b"HEVC" => Self::Hevc,
+                b"AV01" => Self::Av1,
+                b"VVC " => Self::OtherVideo("vvc"),
+                b"VC-1" => Self::OtherVideo("vc-1"),
+                b"drac" => Self::OtherVideo("dirac"),
+                b"CUEI" => Self::Data(Data::Scte35),
+                b"ID3 " => Self::Data(Data::Id3),
+                b"KLVA" => Self::Data(Data::Klv),
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some(content)
     }
 
     /// As what it is played, if it is.
@@ -124,21 +191,74 @@ impl Content {
         }
     }
 
-    fn described(mut descriptors: &[u8]) -> Option<Self> {
-        while let [tag, length, rest @ ..] = descriptors {
-            let (body, after) = rest.split_at_checked(usize::from(*length))?;
-            match (tag, body) {
-                (0x6A, _) | (0x05, [b'A', b'C', b'-', b'3', ..]) => return Some(Self::Ac3),
-                (0x7A, _) | (0x05, [b'E', b'A', b'C', b'3', ..]) => return Some(Self::Eac3),
-                (0x7B, _) | (0x05, [b'D', b'T', b'S', b'1'..=b'3', ..]) => return Some(Self::OtherAudio("dts")),
-                (0x05, [b'O', b'p', b'u', b's', ..]) => return Some(Self::Opus),
-                (0x05, [b'H', b'E', b'V', b'C', ..]) => return Some(Self::Hevc),
-                (0x05, [b'A', b'V', b'0', b'1', ..]) => return Some(Self::Av1),
-                (0x56, _) => return Some(Self::Data(Data::Teletext)),
-                (0x59, _) => return Some(Self::Data(Data::DvbSubtitles)),
-                _ => descriptors = after,
-            }
+    /// Why it does not play, as a sentence for people; `None` for what plays, and for what is no picture and no sound.
+    pub(super) fn note(self, takes: Takes) -> Option<String> {
+        let (name, what) = match (self, self.kind()) {
+            (Self::Data(_), _) => return None,
+            (content, _) if content.plays_as(takes).is_some() => return None,
+            (Self::Unknown, _) => return Some("What this stream carries is not known.".into()),
+            (content, StreamKind::Video) => (content.label(), "video"),
+            (content, _) => (content.label(), "sound"),
+        };
+        Some(match self {
+            Self::OtherVideo(_) | Self::OtherAudio(_) => format!("{name} {what} cannot be played in browsers."),
+            _ => format!("This browser does not play {name} {what}."),
+        })
+    }
+
+    /// Its name for people.
+    fn label(self) -> &'static str {
+        match self {
+            Self::H264 => "H.264",
+            Self::Hevc => "HEVC",
+            Self::Av1 => "AV1",
+            Self::Adts | Self::Latm | Self::OtherAudio("aac-raw") => "AAC",
+            Self::MpegAudio => "MPEG",
+            Self::Ac3 => "AC-3",
+            Self::Eac3 => "E-AC-3",
+            Self::Opus => "Opus",
+            Self::OtherVideo(name) | Self::OtherAudio(name) => match name {
+                "mpeg1video" => "MPEG-1",
+                "mpeg2video" => "MPEG-2",
+                "mpeg4video" => "MPEG-4 part 2",
+                "svc" => "Scalable H.264",
+                "mvc" => "Multiview H.264",
+                "jpeg2000" => "JPEG 2000",
+                "jpeg-xs" => "JPEG XS",
+                "vvc" => "VVC",
+                "evc" => "EVC",
+                "avs" => "AVS",
+                "avs2" => "AVS2",
+                "avs3" => "AVS3",
+                "vc-1" => "VC-1",
+                "dirac" => "Dirac",
+                "mpeg-h" => "MPEG-H",
+                "dts" => "DTS",
+                "ac-4" => "AC-4",
+                "lpcm" => "LPCM",
+                "truehd" => "TrueHD",
+                "s302m" => "SMPTE 302M",
+                name => name,
+            },
+            Self::Data(_) | Self::Unknown => "",
         }
-        None
+    }
+}
+
+/// Whose codes a programme uses, by its registration_descriptor (ISO/IEC 13818-1, 2.6.8).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Registry {
+    /// Those of the standards.
+    #[default]
+    Common,
+    /// Those of Blu-ray discs.
+    Hdmv,
+}
+
+impl Registry {
+    /// By a programme's descriptors.
+    pub(super) fn of(descriptors: &[u8]) -> Self {
+        let hdmv = Descriptors(descriptors).any(|(tag, body)| tag == 0x05 && body.starts_with(b"HDMV"));
+        if hdmv { Self::Hdmv } else { Self::Common }
     }
 }

@@ -11,6 +11,9 @@ use super::unit_end::End;
 use super::video::codec::{NalCodec, VideoCodec};
 use super::video::{NalTrack, VideoFrames, VideoTrack};
 
+/// A stream is called encrypted after so many packets in a row that are.
+const ENCRYPTED_AFTER: u32 = 50;
+
 /// What a PID's packets are for.
 pub(super) trait Carried {
     /// Takes a packet's payload; `known` when the PID is known to be what it is taken for.
@@ -30,12 +33,14 @@ pub(super) struct Elementary<T> {
     continuity: ContinuityTracker,
     /// First and last bytes of the last payload: what a repetition must repeat.
     fingerprint: [u64; 2],
+    /// Packets in a row whose payload is encrypted.
+    scrambled: u32,
     carried: T,
 }
 
 impl<T: Carried> Elementary<T> {
     pub(super) fn new(pid: u16, carried: T) -> Self {
-        Self { pid, continuity: ContinuityTracker::default(), fingerprint: [0; 2], carried }
+        Self { pid, continuity: ContinuityTracker::default(), fingerprint: [0; 2], scrambled: 0, carried }
     }
 
     pub(super) const fn pid(&self) -> u16 {
@@ -72,7 +77,17 @@ impl<T: Carried> Elementary<T> {
             if known {
                 release.fault(FaultReason::Scrambled, Some(self.pid), 1);
             }
+            self.scrambled = self.scrambled.saturating_add(1);
+            if self.scrambled == ENCRYPTED_AFTER {
+                release.encrypted(self.pid, true);
+            }
             return self.carried.lost(self.pid, 1, release);
+        }
+        if self.scrambled > 0 {
+            if self.scrambled >= ENCRYPTED_AFTER {
+                release.encrypted(self.pid, false);
+            }
+            self.scrambled = 0;
         }
         self.carried.payload(self.pid, packet, known, release);
     }

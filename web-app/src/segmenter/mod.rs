@@ -7,6 +7,7 @@
 mod access_unit;
 mod audio;
 mod audio_config;
+mod audio_switch;
 mod bits;
 mod byte_stream;
 mod captions;
@@ -15,6 +16,7 @@ mod clock;
 mod codec;
 mod content;
 mod demux;
+mod descriptors;
 mod drift;
 mod elementary;
 mod fmp4;
@@ -24,12 +26,17 @@ mod output;
 mod packets;
 mod parameter_sets;
 mod pes;
+mod playing;
+mod pmt;
 mod presentation;
 mod program;
 mod psi;
 mod release;
+mod service;
 mod sound;
 mod start;
+mod tables;
+mod text;
 mod timeline;
 mod tracks;
 mod unit;
@@ -90,13 +97,13 @@ impl Segmenter {
     /// Plays another programme of the same stream from here on, or, with `None`, the first that can be played. It
     /// counts from when the programme is known; one that never comes leaves what is played alone.
     pub fn choose_program(&mut self, number: Option<u16>) {
-        let _ = number;
+        self.packets.choose_program(number);
     }
 
     /// Plays another sound track of the programme from here on, or, with `None`, its first. The picture is not
     /// disturbed. One that the programme does not have leaves what is played alone.
     pub fn choose_audio(&mut self, pid: Option<u16>) {
-        let _ = pid;
+        self.packets.choose_audio(pid);
     }
 
     /// Hands in what [`Output::DecoderWanted`] asked for.

@@ -3,19 +3,14 @@
 //! In: packets in the order they came. Out: what each part makes of its own, in one queue. Packets with errors are
 //! counted and dropped; those of PIDs that nothing is played from are not looked at.
 
-use std::collections::BTreeMap;
-
-use amt_shared::ts::{Continuity, ContinuityTracker, PACKET_LEN, Packet, pid};
+use amt_shared::ts::{PACKET_LEN, Packet, pid};
 
 use super::Options;
 use super::certainty::Certainty;
 use super::demux::Found;
-use super::metadata::Metadata;
 use super::output::{FaultReason, Micros, Output};
-use super::program::{Changed, Programs};
-use super::psi::SectionError;
-use super::release::Release;
-use super::tracks::Tracks;
+use super::playing::{Part, Playing};
+use super::tables::{Tables, Told};
 
 /// Faults are told after so many packets at the latest.
 const FAULT_PACKETS: u64 = 64;
@@ -27,25 +22,38 @@ enum Route {
     Nowhere,
     /// Nothing but the programme's clock.
     Clock,
-    Pat,
-    Pmt,
-    Video,
-    Audio,
-    Data,
+    /// PAT, PMT, service information.
+    Table,
+    Part(Part),
+    /// Only to the programme that is about to be played.
+    Next,
 }
 
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Packets {
+    options: Options,
     count: u64,
     certainty: Certainty,
     routes: Box<[Route; 8192]>,
-    tables: BTreeMap<u16, ContinuityTracker>,
-    programs: Programs,
-    tracks: Tracks,
-    metadata: Metadata,
+    tables: Tables,
+    playing: Playing,
+    next: Option<Next>,
     last_pid: u16,
-    release: Release,
+}
+
+/// The programme that takes the place of the one that is played as soon as it can begin.
+#[derive(Debug)]
+struct Next {
+    playing: Box<Playing>,
+    /// What of it comes on which PID; the last that is said of a PID counts.
+    parts: Vec<(u16, Part)>,
+}
+
+impl Next {
+    fn part(&self, pid: u16) -> Option<Part> {
+        self.parts.iter().rev().find(|(of, _)| *of == pid).map(|(_, part)| *part)
+    }
 }
 
 impl Default for Packets {
@@ -56,35 +64,37 @@ impl Default for Packets {
 
 impl Packets {
     pub(super) fn new(options: Options) -> Self {
-        let mut routes = Box::new([Route::Nowhere; 8192]);
-        routes[0] = Route::Pat;
-        Self {
+        let mut packets = Self {
+            options,
             count: 0,
             certainty: Certainty::default(),
-            routes,
-            tables: BTreeMap::new(),
-            programs: Programs::new(options.takes),
-            tracks: Tracks::new(options),
-            metadata: Metadata::default(),
+            routes: Box::new([Route::Nowhere; 8192]),
+            tables: Tables::new(options.takes),
+            playing: Playing::new(options),
+            next: None,
             last_pid: 0,
-            release: Release::default(),
-        }
+        };
+        packets.route();
+        packets
     }
 
     /// The packets taken next are of `bytes` bytes that the helper received at `received`.
     pub(super) fn begin_push(&mut self, bytes: usize, received: Micros) {
         self.certainty.bytes(bytes);
-        self.release.received = received;
+        self.playing.release.received = received;
+        if let Some(next) = &mut self.next {
+            next.playing.release.received = received;
+        }
     }
 
     /// No more packets of these bytes follow.
     pub(super) fn end_push(&mut self) {
-        self.release.flush_audio();
+        self.playing.release.flush_audio();
     }
 
     /// The next output.
     pub(super) fn poll(&mut self) -> Option<Output> {
-        self.release.queue.pop_front()
+        self.playing.release.queue.pop_front()
     }
 
     /// Packets taken so far.
@@ -97,13 +107,27 @@ impl Packets {
         self.certainty.recognised()
     }
 
+    /// See [`super::Segmenter::choose_program`].
+    pub(super) fn choose_program(&mut self, number: Option<u16>) {
+        if self.tables.programs.want(number) {
+            self.follow();
+        }
+    }
+
+    /// See [`super::Segmenter::choose_audio`].
+    pub(super) fn choose_audio(&mut self, pid: Option<u16>) {
+        let playing = self.next.as_mut().map_or(&mut self.playing, |next| &mut next.playing);
+        playing.tracks.choose_audio(pid, &mut playing.release);
+        self.route();
+    }
+
     /// Takes what was found in the bytes.
     pub(super) fn take(&mut self, found: Found<'_>) {
         match found {
             Found::Packet(bytes) => self.packet(bytes),
             Found::SyncLost { previous_damaged } => {
                 self.certainty.sync_lost();
-                self.release.fault(FaultReason::SyncLost, None, 1);
+                self.playing.release.fault(FaultReason::SyncLost, None, 1);
                 if previous_damaged {
                     self.damage(self.last_pid);
                 }
@@ -115,7 +139,7 @@ impl Packets {
         self.count += 1;
         self.certainty.packet(bytes);
         if self.count.is_multiple_of(FAULT_PACKETS) {
-            self.release.tell_faults();
+            self.playing.release.tell_faults();
         }
         let pid = pid(bytes);
         self.last_pid = pid;
@@ -123,115 +147,153 @@ impl Packets {
         if route == Route::Nowhere {
             return;
         }
+        let release = &mut self.playing.release;
         let packet = match Packet::parse(bytes) {
             Ok(packet) if !packet.transport_error() => packet,
-            Ok(_) => return self.release.fault(FaultReason::TransportError, Some(pid), 1),
+            Ok(_) => return release.fault(FaultReason::TransportError, Some(pid), 1),
             // What a packet with errors says of itself is not judged.
-            Err(_) if bytes[1] & 0x80 != 0 => return self.release.fault(FaultReason::TransportError, Some(pid), 1),
-            Err(_) => return self.release.fault(FaultReason::AdaptationField, Some(pid), 1),
+            Err(_) if bytes[1] & 0x80 != 0 => return release.fault(FaultReason::TransportError, Some(pid), 1),
+            Err(_) => return release.fault(FaultReason::AdaptationField, Some(pid), 1),
         };
         // The clock is told in adaptation fields alone.
         if bytes[3] & 0x20 != 0 {
-            self.release.clock(&packet);
+            self.playing.release.clock(&packet);
         }
         match route {
-            Route::Nowhere | Route::Clock => {}
-            Route::Video => self.tracks.video_packet(&packet, &mut self.release),
-            Route::Audio => {
-                if self.tracks.audio_packet(pid, &packet, &mut self.release) {
-                    self.route();
+            Route::Nowhere | Route::Next | Route::Clock => {}
+            Route::Part(part) => {
+                if self.playing.packet(part, &packet) {
+                    self.settle();
                 }
             }
-            Route::Data => self.metadata.packet(pid, &packet, &mut self.release),
-            Route::Pat | Route::Pmt => self.table(pid, &packet),
+            Route::Table => return self.table(pid, &packet),
+        }
+        if self.next.is_some() {
+            self.next_packet(pid, &packet);
         }
     }
 
-    fn table(&mut self, pid: u16, packet: &Packet<'_>) {
-        match self.tables.entry(pid).or_default().check(packet) {
-            Continuity::Expected => {}
-            Continuity::Duplicate => return,
-            Continuity::Lost(count) => {
-                self.release.fault(FaultReason::Continuity, Some(pid), count.into());
-                self.programs.lost(pid);
-            }
-        }
-        if packet.scrambled() {
-            return self.release.fault(FaultReason::Scrambled, Some(pid), 1);
-        }
-        let release = &mut self.release;
-        let mut fault = |error| {
-            let reason = match error {
-                SectionError::Crc => FaultReason::Crc,
-                SectionError::Form => FaultReason::Section,
-            };
-            release.fault(reason, Some(pid), 1);
-        };
-        let (payload, start) = (packet.payload(), packet.payload_unit_start());
-        let changed = if pid == 0 {
-            self.programs.pat(payload, start, &mut fault)
-        } else {
-            self.programs.pmt(pid, payload, start, &mut fault)
-        };
-        if changed.pids || changed.choice {
-            self.certainty.table();
-        }
-        self.follow(changed);
-    }
-
-    /// Follows what PAT and PMT say now.
-    fn follow(&mut self, changed: Changed) {
-        if changed.choice
-            && let Some(choice) = self.programs.choice()
+    /// Something was found out about the streams that are played.
+    #[cold]
+    fn settle(&mut self) {
+        let (number, encrypted) = (self.playing.number, self.playing.release.is_encrypted());
+        if let Some(number) = number
+            && self.tables.programs.encrypted(number, encrypted)
         {
-            self.tracks.follow(choice, &mut self.release);
-            self.metadata.follow(&choice.streams);
+            self.follow();
         }
-        if changed.pids || changed.choice {
+        self.tell_programs();
+        self.route();
+    }
+
+    #[cold]
+    fn next_packet(&mut self, pid: u16, packet: &Packet<'_>) {
+        let Some(next) = &mut self.next else { return };
+        let Some(part) = next.part(pid) else { return };
+        let settled = next.playing.packet(part, packet);
+        if next.playing.release.can_begin() {
+            self.switch();
+        } else if settled {
             self.route();
         }
     }
 
+    /// The programme that was waited for takes the place of the one that is played.
+    fn switch(&mut self) {
+        let Some(next) = self.next.take() else { return };
+        let before = core::mem::replace(&mut self.playing, *next.playing);
+        self.playing.release.take_over(before.release);
+        self.tables.playing(self.playing.number, &mut self.playing.release);
+        self.tell_programs();
+        self.route();
+    }
+
+    fn table(&mut self, pid: u16, packet: &Packet<'_>) {
+        let told = self.tables.packet(pid, packet, &mut self.playing.release);
+        let Told { table, list, choice, pids } = told;
+        if table {
+            self.certainty.table();
+        }
+        if choice {
+            self.follow();
+        } else if pids {
+            self.route();
+        }
+        if list || choice {
+            self.tell_programs();
+        }
+    }
+
+    /// Plays what is chosen now: what the streams of the programme are, or another programme.
+    fn follow(&mut self) {
+        let Some(choice) = self.tables.programs.choice() else { return };
+        if self.playing.number.is_none_or(|number| number == choice.number) {
+            // Another one that was waited for is not wanted any more.
+            self.next = None;
+            self.playing.follow(choice);
+            self.tables.playing(self.playing.number, &mut self.playing.release);
+        } else if let Some(next) = self.next.as_mut().filter(|next| next.playing.number == Some(choice.number)) {
+            next.playing.follow(choice);
+        } else {
+            let playing = Box::new(Playing::waiting(self.options, choice, self.playing.release.received));
+            let at_once = !playing.plays() || !self.playing.plays();
+            self.next = Some(Next { playing, parts: Vec::new() });
+            if at_once {
+                self.switch();
+            }
+        }
+        self.tell_programs();
+        self.route();
+    }
+
+    fn tell_programs(&mut self) {
+        self.tables.tell_programs(self.playing.number, &mut self.playing.release);
+    }
+
     fn route(&mut self) {
         self.routes.fill(Route::Nowhere);
-        // Where a PID is announced as several things, the later line here counts.
-        if let Some(pid) = self.release.clock.pid() {
+        if let Some(pid) = self.playing.release.clock.pid() {
             self.routes[usize::from(pid)] = Route::Clock;
         }
-        for pid in self.metadata.pids() {
-            self.routes[usize::from(pid)] = Route::Data;
+        for pid in self.tables.information_pids() {
+            self.routes[usize::from(pid)] = Route::Table;
         }
-        for pid in self.tracks.audio_pids() {
-            self.routes[usize::from(pid)] = Route::Audio;
+        if let Some(next) = &mut self.next {
+            next.parts.clear();
+            next.parts.extend(next.playing.pids());
+            for (pid, _) in &next.parts {
+                self.routes[usize::from(*pid)] = Route::Next;
+            }
         }
-        if let Some(pid) = self.tracks.video_pid() {
-            self.routes[usize::from(pid)] = Route::Video;
+        for (pid, part) in self.playing.pids() {
+            self.routes[usize::from(pid)] = Route::Part(part);
         }
-        for pid in self.programs.pmt_pids() {
-            self.routes[usize::from(pid)] = Route::Pmt;
+        for pid in self.tables.program_pids() {
+            self.routes[usize::from(pid)] = Route::Table;
         }
-        self.routes[0] = Route::Pat;
-        self.tables.retain(|pid, _| matches!(self.routes[usize::from(*pid)], Route::Pat | Route::Pmt));
+        self.tables.keep(|pid| self.routes[usize::from(pid)] == Route::Table);
     }
 
     /// Bytes of a packet that was taken already are wrong.
     fn damage(&mut self, pid: u16) {
         match self.routes[usize::from(pid)] {
             Route::Nowhere | Route::Clock => {}
-            Route::Video | Route::Audio => self.tracks.damage(pid, &mut self.release),
-            Route::Data => self.metadata.damage(pid),
-            Route::Pat | Route::Pmt => self.programs.lost(pid),
+            Route::Next | Route::Part(_) => {
+                if let Route::Part(part) = self.routes[usize::from(pid)] {
+                    self.playing.damage(part, pid);
+                }
+                if let Some(next) = &mut self.next
+                    && let Some(part) = next.part(pid)
+                {
+                    next.playing.damage(part, pid);
+                }
+            }
+            Route::Table => self.tables.lost(pid),
         }
     }
 
     /// The input has ended.
     pub(super) fn finish(&mut self) {
-        self.tracks.finish(&mut self.release);
-        self.metadata.finish(&mut self.release);
-        self.release.begin(true);
-        self.release.finish_video();
-        self.release.tell_program();
-        self.release.flush_audio();
-        self.release.tell_faults();
+        self.playing.finish();
     }
 }

@@ -48,6 +48,8 @@ struct VideoPlace {
     /// Where the next frame is due.
     expected: i64,
     waiting: bool,
+    /// Another programme begins: its times have nothing to do with those before.
+    begins: bool,
     captions: CaptionOrder,
 }
 
@@ -64,12 +66,29 @@ struct AudioPlace {
     source: Option<(i64, i64)>,
     /// Whether to keep to the source's clock closely.
     strict: bool,
+    /// Another programme begins: its times have nothing to do with those before.
+    begins: bool,
     /// What the next segment holds.
     data: Vec<u8>,
     samples: Vec<Sample>,
 }
 
 impl Presentation {
+    /// Where the tracks end, 90 kHz ticks of the output.
+    pub(super) fn ends(&self) -> [Option<i64>; 2] {
+        let rate = self.audio.config.as_ref().map_or(1, |config| i64::from(config.sample_rate.max(1)));
+        [self.video.end, self.audio.end.map(|end| (end * TICKS_PER_SECOND + rate / 2) / rate)]
+    }
+
+    /// Another programme goes on from here.
+    pub(super) fn another(&mut self) {
+        self.video.begins = true;
+        self.video.waiting = false;
+        self.audio.begins = true;
+        self.audio.source = None;
+        self.audio.strict = true;
+    }
+
     /// A new initialisation segment of the video track.
     pub(super) fn video_init(&mut self, init: Init, outputs: &mut VecDeque<Output>) {
         self.video.pid = init.pid;
@@ -89,8 +108,13 @@ impl Presentation {
         let place = &mut self.video;
         let at = timeline.place(
             Track::Video,
-            Due { source: dts, expected: place.end.map(|_| place.expected), basis: Basis::Guessed },
+            Due {
+                source: dts,
+                expected: place.end.filter(|_| !place.begins).map(|_| place.expected),
+                basis: Basis::Guessed,
+            },
         );
+        place.begins = false;
         if at.jumped {
             told(DiscontinuityReason::ClockJump);
         } else if after_loss {
@@ -237,7 +261,8 @@ impl AudioPlace {
         match frame.pts {
             Some(pts) => {
                 let basis = if frame.disturbed { Basis::Disturbed } else { Basis::Counted };
-                let expected = self.end.map(|_| (self.target * TICKS_PER_SECOND + rate / 2) / rate);
+                let known = self.end.filter(|_| !core::mem::take(&mut self.begins));
+                let expected = known.map(|_| (self.target * TICKS_PER_SECOND + rate / 2) / rate);
                 let at = timeline.place(Track::Audio, Due { source: pts, expected, basis });
                 self.target = (at.time * rate + TICKS_PER_SECOND / 2).div_euclid(TICKS_PER_SECOND);
                 self.source = Some((pts, 0));

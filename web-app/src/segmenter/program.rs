@@ -1,13 +1,16 @@
 //! The programmes of a stream (ISO/IEC 13818-1, 2.4.4): follows PAT and PMTs and chooses what is played.
 //!
-//! The first programme in the PAT's order is played that has a stream which can be. A change of PAT or PMT
-//! while playing shows as a new choice.
+//! What the viewer chose is played once its PMT is known; otherwise the first programme in the PAT's order that has a
+//! stream which can be played, those that announce no access control first. A change of PAT or PMT while playing shows
+//! as a new choice. Tables that are not current yet are left out, and so is what else comes on these PIDs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Takes;
 use super::content::Content;
-use super::psi::{PmtStream, Section, SectionError, Sections};
+use super::output::ProgramEntry;
+use super::pmt::{self, Pmt, PmtStream};
+use super::psi::{Section, SectionError, Sections};
 
 /// PMTs that are followed.
 const PROGRAMS_MAX: usize = 256;
@@ -15,22 +18,17 @@ const PROGRAMS_MAX: usize = 256;
 const PATIENCE: u32 = 3;
 
 /// What is played.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Choice {
     pub(super) number: u16,
+    pub(super) pcr_pid: Option<u16>,
     pub(super) streams: Vec<PmtStream>,
 }
 
-impl Choice {
-    /// What the PMT says that a PID carries.
-    pub(super) fn content(&self, pid: u16) -> Content {
-        self.streams.iter().find(|stream| stream.pid == pid).map_or(Content::Unknown, |stream| stream.content)
-    }
-}
-
+/// A programme whose PMT came.
 #[derive(Debug, Default)]
-struct Pmt {
-    streams: Option<Vec<PmtStream>>,
+struct Known {
+    pmt: Pmt,
     seen: u32,
 }
 
@@ -41,18 +39,27 @@ pub(super) struct Programs {
     takes: Takes,
     pat: Sections,
     pat_version: Option<u8>,
-    /// The PAT by section number.
+    /// The PAT by section number, and the number of its last section.
     pat_sections: BTreeMap<u8, Vec<(u16, u16)>>,
+    pat_last: u8,
     /// Programmes and the PIDs of their PMTs, in the PAT's order.
     programs: Vec<(u16, u16)>,
     tables: BTreeMap<u16, Sections>,
-    pmts: BTreeMap<u16, Pmt>,
+    pmts: BTreeMap<u16, Known>,
+    /// Programmes whose packets are encrypted.
+    encrypted: BTreeSet<u16>,
+    /// What the viewer chose.
+    wanted: Option<u16>,
     choice: Option<Choice>,
 }
 
 /// What a packet of PSI changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Changed {
+    /// A table came that is what it should be.
+    pub(super) table: bool,
+    /// A programme, or what it has.
+    pub(super) list: bool,
     /// The PIDs of the PMTs.
     pub(super) pids: bool,
     /// What is played.
@@ -69,9 +76,49 @@ impl Programs {
         self.tables.keys().copied()
     }
 
-    /// What is played, once that is known.
+    /// Whether PMTs come on a PID.
+    pub(super) fn has_pmt(&self, pid: u16) -> bool {
+        self.tables.contains_key(&pid)
+    }
+
+    /// What is to be played, once that is known.
     pub(super) const fn choice(&self) -> Option<&Choice> {
         self.choice.as_ref()
+    }
+
+    /// The viewer's choice; whether something else is to be played now.
+    pub(super) fn want(&mut self, number: Option<u16>) -> bool {
+        self.wanted = number;
+        if number.is_none() {
+            // The first again, not what happens to be played.
+            self.choose(self.first_playable())
+        } else {
+            self.follow()
+        }
+    }
+
+    /// The packets of what is played are encrypted, or are not any more; whether something else is to be played now.
+    pub(super) fn encrypted(&mut self, number: u16, encrypted: bool) -> bool {
+        if !encrypted {
+            self.encrypted.remove(&number);
+            return false;
+        }
+        self.encrypted.insert(number) && self.follow()
+    }
+
+    /// All programmes, without what service information says of them.
+    pub(super) fn list(&self, selected: Option<u16>) -> Vec<ProgramEntry> {
+        let entry = |&(number, _): &(u16, u16)| {
+            let pmt = self.pmts.get(&number).map(|known| &known.pmt);
+            ProgramEntry {
+                number,
+                scrambled: self.encrypted.contains(&number) || pmt.is_some_and(Pmt::controlled),
+                playable: pmt.map(|pmt| pmt.streams.iter().any(|stream| stream.content.plays_as(self.takes).is_some())),
+                selected: selected == Some(number),
+                ..ProgramEntry::default()
+            }
+        };
+        self.programs.iter().map(entry).collect()
     }
 
     /// Packets are missing on a PID.
@@ -87,12 +134,16 @@ impl Programs {
         let mut sections = core::mem::take(&mut self.pat);
         let mut changed = Changed::default();
         sections.push(payload, start, &mut |bytes| match Section::parse(bytes, 0) {
-            Ok(Some(section)) if section.current => changed.pids |= self.take_pat(&section),
+            Ok(Some(section)) if section.current => {
+                changed.table = true;
+                changed.pids |= self.take_pat(&section);
+            }
             Ok(_) => {}
             Err(error) => fault(error),
         });
         self.pat = sections;
-        changed.choice = changed.pids && self.choose();
+        changed.list = changed.pids;
+        changed.choice = changed.pids && self.follow();
         changed
     }
 
@@ -105,17 +156,23 @@ impl Programs {
         fault: &mut impl FnMut(SectionError),
     ) -> Changed {
         let Some(mut sections) = self.tables.get_mut(&pid).map(core::mem::take) else { return Changed::default() };
-        let mut taken = false;
+        let (mut taken, mut list) = (false, false);
         sections.push(payload, start, &mut |bytes| match Section::parse(bytes, 2) {
-            Ok(Some(section)) if section.current => match section.streams() {
-                Ok(streams) => taken |= self.take_pmt(pid, section.extension, streams),
+            // A PMT has one section (2.4.4.9).
+            Ok(Some(section)) if section.current && section.number == 0 => match Pmt::parse(&section) {
+                Ok(pmt) => {
+                    if let Some(changed) = self.take_pmt(pid, section.extension, pmt) {
+                        taken = true;
+                        list |= changed;
+                    }
+                }
                 Err(error) => fault(error),
             },
             Ok(_) => {}
             Err(error) => fault(error),
         });
         self.tables.insert(pid, sections);
-        Changed { pids: false, choice: taken && self.choose() }
+        Changed { table: taken, list, pids: false, choice: taken && self.follow() }
     }
 
     /// Whether the programmes changed.
@@ -124,39 +181,68 @@ impl Programs {
             self.pat_version = Some(section.version);
             self.pat_sections.clear();
         }
+        self.pat_last = section.last_number;
         self.pat_sections.retain(|number, _| *number <= section.last_number);
-        self.pat_sections.insert(section.number, section.programs());
-        let programs: Vec<_> = self.pat_sections.values().flatten().copied().take(PROGRAMS_MAX).collect();
+        self.pat_sections.insert(section.number, pmt::programs(section));
+        let mut programs: Vec<(u16, u16)> = Vec::new();
+        // Those of a new PAT's sections that have not come are taken to go on.
+        let before = self.programs.iter().filter(|_| !self.pat_is_whole());
+        for (number, pid) in self.pat_sections.values().flatten().chain(before) {
+            if programs.len() < PROGRAMS_MAX && !programs.iter().any(|(known, _)| known == number) {
+                programs.push((*number, *pid));
+            }
+        }
         if programs == self.programs {
             return false;
         }
         self.pmts.retain(|number, _| programs.iter().any(|(program, _)| program == number));
+        self.encrypted.retain(|number| programs.iter().any(|(program, _)| program == number));
         let mut before = core::mem::take(&mut self.tables);
         self.tables = programs.iter().map(|(_, pid)| (*pid, before.remove(pid).unwrap_or_default())).collect();
         self.programs = programs;
         true
     }
 
-    fn take_pmt(&mut self, pid: u16, number: u16, streams: Vec<PmtStream>) -> bool {
+    fn pat_is_whole(&self) -> bool {
+        self.pat_sections.len() > usize::from(self.pat_last)
+    }
+
+    /// Whether the programme changed; `None` for one that the PAT does not have here.
+    fn take_pmt(&mut self, pid: u16, number: u16, pmt: Pmt) -> Option<bool> {
         if !self.programs.contains(&(number, pid)) {
-            return false;
+            return None;
         }
-        let pmt = self.pmts.entry(number).or_default();
-        pmt.seen = pmt.seen.saturating_add(1);
-        pmt.streams = Some(streams);
-        true
+        let mut changed = !self.pmts.contains_key(&number);
+        let known = self.pmts.entry(number).or_default();
+        known.seen = known.seen.saturating_add(1);
+        changed |= known.pmt != pmt;
+        known.pmt = pmt;
+        Some(changed)
     }
 
     /// Chooses anew; whether that changed anything.
-    fn choose(&mut self) -> bool {
-        let number = match &self.choice {
-            // What is played goes on as long as it is announced and can be played.
-            Some(choice) if self.rank(choice.number) > Some(0) => Some(choice.number),
+    fn follow(&mut self) -> bool {
+        let current = self.choice.as_ref().map(|choice| choice.number);
+        let wanted = self.wanted.filter(|number| self.pmts.contains_key(number));
+        let number = match (wanted, current.and_then(|number| Some((number, self.rank(number)?)))) {
+            (Some(wanted), _) => Some(wanted),
+            // What is played goes on as long as it is announced and can be played, unless it is encrypted and another
+            // one is not.
+            (None, Some((number, rank))) if rank > 1 || rank == 1 && !self.encrypted.contains(&number) => Some(number),
+            (None, Some((number, 1))) => {
+                self.first_playable().filter(|other| self.rank(*other) > Some(1)).or(Some(number))
+            }
             _ => self.first_playable(),
         };
-        let Some(number) = number else { return false };
-        let Some(streams) = self.pmts.get(&number).and_then(|pmt| pmt.streams.clone()) else { return false };
-        let choice = Some(Choice { number, streams });
+        self.choose(number)
+    }
+
+    fn choose(&mut self, number: Option<u16>) -> bool {
+        let Some((number, known)) = number.and_then(|number| Some((number, self.pmts.get(&number)?))) else {
+            return false;
+        };
+        let Pmt { pcr_pid, ref streams, .. } = known.pmt;
+        let choice = Some(Choice { number, pcr_pid, streams: streams.clone() });
         if choice == self.choice {
             return false;
         }
@@ -164,19 +250,24 @@ impl Programs {
         true
     }
 
-    /// 2: a stream that is played; 1: one that may turn out to be; 0: none. `None` while the PMT is not known.
+    /// 2: a stream that is played; 1: one that may turn out to be, or that may be encrypted; 0: none. `None` while
+    /// the PMT is not known.
     fn rank(&self, number: u16) -> Option<u8> {
-        let streams = self.pmts.get(&number)?.streams.as_ref()?;
+        let pmt = &self.pmts.get(&number)?.pmt;
+        let most = if self.encrypted.contains(&number) || pmt.controlled() { 1 } else { 2 };
         let rank = |stream: &PmtStream| match stream.content {
-            content if content.plays_as(self.takes).is_some() => 2,
+            content if content.plays_as(self.takes).is_some() => most,
             Content::Unknown => 1,
             _ => 0,
         };
-        Some(streams.iter().map(rank).max().unwrap_or(0))
+        Some(pmt.streams.iter().map(rank).max().unwrap_or(0))
     }
 
     fn first_playable(&self) -> Option<u16> {
         let patient = self.pmts.values().all(|pmt| pmt.seen < PATIENCE);
+        if patient && !self.pat_is_whole() {
+            return None;
+        }
         let mut second_best = None;
         for (number, _) in &self.programs {
             match self.rank(*number) {

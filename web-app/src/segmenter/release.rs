@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 
 use amt_shared::ts::Packet;
 
+use super::Takes;
 use super::audio::{AudioFrame, FromAudio};
+use super::audio_switch::AudioSwitch;
 use super::clock::ProgramClock;
 use super::content::Content;
 use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Stream, StreamKind, Track};
@@ -25,12 +27,24 @@ pub(super) struct Release {
     pub(super) queue: VecDeque<Output>,
     /// Until the output begins.
     start: Option<Start>,
+    /// It must not, before [`Self::take_over`].
+    held_back: bool,
+    /// Where the programme before ended.
+    ends: [Option<i64>; 2],
     presentation: Presentation,
     faults: Vec<(FaultReason, Option<u16>, u64)>,
     /// Codecs that initialisation segments told, by PID.
     codecs: BTreeMap<u16, String>,
+    /// What the browser takes.
+    takes: Takes,
     choice: Option<Choice>,
     told: Option<Program>,
+    /// The PIDs whose packets are encrypted.
+    encrypted: Vec<u16>,
+    /// Another sound track is about to come out.
+    switch: Option<AudioSwitch>,
+    /// Something was found out that changes which PIDs are wanted, or that programme list or choice depend on.
+    news: bool,
     /// The PIDs that come out.
     pub(super) video_pid: Option<u16>,
     pub(super) audio_pid: Option<u16>,
@@ -44,11 +58,17 @@ impl Default for Release {
             received: 0,
             queue: VecDeque::new(),
             start: Some(Start::default()),
+            held_back: false,
+            ends: [None; 2],
             presentation: Presentation::default(),
             faults: Vec::new(),
             codecs: BTreeMap::new(),
+            takes: Takes::default(),
             choice: None,
             told: None,
+            encrypted: Vec::new(),
+            switch: None,
+            news: false,
             video_pid: None,
             audio_pid: None,
         }
@@ -56,6 +76,10 @@ impl Default for Release {
 }
 
 impl Release {
+    pub(super) fn new(takes: Takes) -> Self {
+        Self { takes, ..Self::default() }
+    }
+
     /// Counts a fault; it is told with the next [`Self::tell_faults`].
     pub(super) fn fault(&mut self, reason: FaultReason, pid: Option<u16>, count: u64) {
         match self.faults.iter_mut().find(|(known, on, _)| (*known, *on) == (reason, pid)) {
@@ -79,15 +103,17 @@ impl Release {
         audio_pid: Option<u16>,
         may_have_audio: bool,
     ) {
-        // The PID that the PMT names follows with the PMT's reading: until then that of the picture.
-        self.clock.follow(None);
+        self.clock.follow(choice.pcr_pid);
         self.choice = Some(choice.clone());
         self.video_pid = video_pid;
         self.audio_pid = audio_pid;
-        self.codecs.retain(|pid, _| choice.streams.iter().any(|stream| stream.pid == *pid));
+        let goes_on = |pid: &u16| choice.streams.iter().any(|stream| stream.pid == *pid);
+        self.codecs.retain(|pid, _| goes_on(pid));
+        self.encrypted.retain(goes_on);
+        self.switch.take_if(|switch| Some(switch.to) == audio_pid || !goes_on(&switch.to) || audio_pid.is_none());
         match &mut self.start {
             // What cannot be played is at least named.
-            Some(_) if video_pid.is_none() && !may_have_audio => self.tell_program(),
+            Some(_) if video_pid.is_none() && !may_have_audio && !self.held_back => self.tell_program(),
             Some(start) => start.announce(video_pid.is_some(), may_have_audio),
             None => self.tell_program(),
         }
@@ -133,8 +159,16 @@ impl Release {
         match item {
             FromAudio::Fault(reason) => self.fault(*reason, Some(pid), 1),
             FromAudio::Frame(frame) => {
+                if let Some(switch) = self.switch.as_mut().filter(|switch| switch.to == pid) {
+                    switch.hold(frame, self.received);
+                    return self.follow_switch();
+                }
                 // The first of several candidates that turns out to be audio is the one.
-                if *self.audio_pid.get_or_insert(pid) != pid {
+                if self.audio_pid.is_none() {
+                    self.audio_pid = Some(pid);
+                    self.news = true;
+                }
+                if self.audio_pid != Some(pid) {
                     return;
                 }
                 self.codecs.insert(pid, frame.config.codec());
@@ -142,15 +176,109 @@ impl Release {
                     Some(start) => start.hold(Held::Audio(HeldAudio::new(pid, frame), self.received)),
                     None => self.give_audio(pid, frame, self.received),
                 }
+                if self.switch.is_some() {
+                    self.follow_switch();
+                }
                 self.begin(false);
             }
         }
     }
 
+    /// Lets the sound go over to another PID of the programme, where its frames go on from those before.
+    pub(super) fn switch_audio(&mut self, pid: u16) {
+        match &mut self.start {
+            Some(start) => {
+                start.keep_audio(pid);
+                self.audio_pid = Some(pid);
+                self.news = true;
+            }
+            None if self.audio_pid == Some(pid) => self.switch = None,
+            None if self.switch.as_ref().is_some_and(|switch| switch.to == pid) => {}
+            None => self.switch = Some(AudioSwitch::new(pid)),
+        }
+    }
+
+    /// The PID that the sound is about to come from.
+    pub(super) fn switches_to(&self) -> Option<u16> {
+        self.switch.as_ref().map(|switch| switch.to)
+    }
+
+    fn follow_switch(&mut self) {
+        let [_, end] = self.presentation.ends();
+        let end = end.zip(self.timeline.offset(Track::Audio)).map(|(end, offset)| end - offset);
+        let Some(switch) = &mut self.switch else { return };
+        let Some(frames) = switch.take(end) else { return };
+        self.audio_pid = Some(switch.to);
+        self.switch = None;
+        self.news = true;
+        for (frame, received) in frames {
+            self.codecs.insert(frame.pid, frame.frame().config.codec());
+            self.give_audio(frame.pid, &frame.frame(), received);
+        }
+        self.tell_program();
+    }
+
+    /// The packets of a PID are encrypted, or are not any more.
+    pub(super) fn encrypted(&mut self, pid: u16, encrypted: bool) {
+        self.encrypted.retain(|known| *known != pid);
+        if encrypted {
+            self.encrypted.push(pid);
+        }
+        self.news = true;
+        if !self.held_back {
+            self.tell_program();
+        }
+    }
+
+    /// Whether all that is to come out is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        let mut pids = self.video_pid.into_iter().chain(self.audio_pid).peekable();
+        pids.peek().is_some() && pids.all(|pid| self.encrypted.contains(&pid))
+    }
+
+    /// Whether something was found out since the last time that this was asked.
+    #[inline]
+    pub(super) const fn news(&mut self) -> bool {
+        core::mem::replace(&mut self.news, false)
+    }
+
+    /// The output does not begin before [`Self::take_over`].
+    pub(super) const fn hold_back(&mut self) {
+        self.held_back = true;
+    }
+
+    /// Whether the output could begin if it were not held back.
+    pub(super) fn can_begin(&self) -> bool {
+        self.start.as_ref().is_some_and(Start::ready)
+    }
+
+    /// Goes on where the output of another programme ends.
+    pub(super) fn take_over(&mut self, mut before: Self) {
+        before.finish_video();
+        before.flush_audio();
+        self.ends = before.presentation.ends();
+        if self.ends == [None; 2] {
+            self.ends = before.ends;
+        }
+        self.presentation = before.presentation;
+        self.presentation.another();
+        before.queue.append(&mut self.queue);
+        self.queue = before.queue;
+        for (reason, pid, count) in before.faults {
+            self.fault(reason, pid, count);
+        }
+        self.held_back = false;
+        self.tell_program();
+        self.begin(false);
+    }
+
     /// Lets the output begin if it can, or if it must.
     pub(super) fn begin(&mut self, must: bool) {
+        if self.held_back {
+            return;
+        }
         let Some(start) = self.start.as_mut().filter(|start| must || start.ready()) else { return };
-        let held = start.release(&mut self.timeline);
+        let held = start.release(&mut self.timeline, self.ends);
         self.start = None;
         self.tell_program();
         for item in held {
@@ -191,6 +319,7 @@ impl Release {
     pub(super) fn tell_program(&mut self) {
         let Some(choice) = &self.choice else { return };
         let streams = choice.streams.iter().map(|stream| {
+            let selected = self.video_pid == Some(stream.pid) || self.audio_pid == Some(stream.pid);
             let kind = match stream.content {
                 Content::Unknown if self.audio_pid == Some(stream.pid) => StreamKind::Audio,
                 content => content.kind(),
@@ -200,14 +329,20 @@ impl Release {
                 stream_type: stream.stream_type,
                 kind,
                 codec: self.codecs.get(&stream.pid).cloned().or(stream.content.name().map(str::to_owned)),
-                selected: self.video_pid == Some(stream.pid) || self.audio_pid == Some(stream.pid),
-                language: None,
-                role: None,
-                note: None,
-                pages: Vec::new(),
+                selected,
+                language: stream.description.language.clone(),
+                role: stream.description.role,
+                note: if self.encrypted.contains(&stream.pid) {
+                    Some("This programme is encrypted.".into())
+                } else if selected {
+                    None
+                } else {
+                    stream.content.note(self.takes)
+                },
+                pages: stream.description.pages.clone(),
             }
         });
-        let program = Program { number: choice.number, pcr_pid: None, streams: streams.collect() };
+        let program = Program { number: choice.number, pcr_pid: choice.pcr_pid, streams: streams.collect() };
         if self.told.as_ref() != Some(&program) {
             self.told = Some(program.clone());
             self.queue.push_back(Output::Program(program));

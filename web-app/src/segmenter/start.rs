@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 
 use amt_shared::clock::TICKS_PER_SECOND;
 
-use super::audio::AudioFrame;
+use super::audio::{AudioFrame, ticks};
 use super::audio_config::AudioConfig;
 use super::output::{DiscontinuityReason, Init, Micros, Track};
 use super::timeline::Timeline;
@@ -40,7 +40,7 @@ pub(super) enum Held {
 pub(super) struct HeldAudio {
     pub(super) pid: u16,
     config: AudioConfig,
-    pts: Option<i64>,
+    pub(super) pts: Option<i64>,
     missing: u32,
     disturbed: bool,
     samples: u32,
@@ -51,6 +51,17 @@ impl HeldAudio {
     pub(super) fn new(pid: u16, frame: &AudioFrame<'_>) -> Self {
         let AudioFrame { config, pts, missing, disturbed, samples, data } = *frame;
         Self { pid, config: config.clone(), pts, missing, disturbed, samples, data: data.to_vec() }
+    }
+
+    /// How long it sounds, 90 kHz ticks.
+    pub(super) fn ticks(&self) -> i64 {
+        ticks(self.samples.into(), &self.config)
+    }
+
+    /// Gives it the time `due`, if the stream told none; its time, if it has one now.
+    pub(super) fn time(&mut self, due: Option<i64>) -> Option<i64> {
+        self.pts = self.pts.or_else(|| Some(due? + ticks(self.missing.into(), &self.config)));
+        self.pts
     }
 
     pub(super) fn frame(&self) -> AudioFrame<'_> {
@@ -144,25 +155,67 @@ impl Start {
         self.bytes > HELD_MAX || !waits_for(Track::Video) && !waits_for(Track::Audio)
     }
 
-    /// Begins the timeline and gives what was held.
-    pub(super) fn release(&mut self, timeline: &mut Timeline) -> VecDeque<Held> {
-        let [video, audio] = self.tracks;
-        let held = core::mem::take(&mut self.held);
-        if let Some((first, _)) = video.span {
-            let before = held.iter().filter_map(|item| match item {
-                Held::Audio(frame, _) => frame.pts.filter(|pts| (first - AUDIO_LEAD..first).contains(pts)),
-                _ => None,
-            });
-            timeline.start(Track::Video, before.min().unwrap_or(first));
-        } else if let Some((first, _)) = audio.span {
-            // The oldest may have been dropped.
-            let oldest = held.iter().find_map(|item| match item {
-                Held::Audio(frame, _) => frame.pts,
-                _ => None,
-            });
-            timeline.start(Track::Audio, oldest.unwrap_or(first));
+    /// Another sound track is the one: what is held of others is left out.
+    pub(super) fn keep_audio(&mut self, pid: u16) {
+        let (bytes, frames) = (&mut self.bytes, &mut self.audio_frames);
+        let before = *frames;
+        self.held.retain(|item| match item {
+            Held::Audio(frame, _) if frame.pid != pid => {
+                *bytes -= frame.data.len();
+                *frames -= 1;
+                false
+            }
+            _ => true,
+        });
+        if self.audio_frames != before {
+            self.tracks[Track::Audio as usize].span = None;
         }
+    }
+
+    /// Begins the timeline and gives what was held. Where another programme was played before, its tracks end at
+    /// `ends`: what is held goes on behind both.
+    pub(super) fn release(&mut self, timeline: &mut Timeline, ends: [Option<i64>; 2]) -> VecDeque<Held> {
+        let [video, audio] = self.tracks;
+        let mut held = core::mem::take(&mut self.held);
         *self = Self::default();
+        let sound_from = |from: i64| {
+            let times = held.iter().filter_map(|item| match item {
+                Held::Audio(frame, _) => frame.pts.filter(|pts| *pts >= from),
+                _ => None,
+            });
+            times.min()
+        };
+        let (track, origin, sound) = match (video.span, audio.span) {
+            (Some((first, _)), _) => {
+                let sound = sound_from(first - AUDIO_LEAD);
+                (Track::Video, sound.map_or(first, |sound| sound.min(first)), sound)
+            }
+            (None, Some((first, _))) => {
+                // The oldest may have been dropped.
+                let oldest = held.iter().find_map(|item| match item {
+                    Held::Audio(frame, _) => frame.pts,
+                    _ => None,
+                });
+                (Track::Audio, oldest.unwrap_or(first), oldest)
+            }
+            (None, None) => return held,
+        };
+        let last = ends.into_iter().flatten().max();
+        let begins = [video.span.map(|(first, _)| first), sound];
+        let behind = |(end, begin): (Option<i64>, Option<i64>)| Some(end.or(last)? - (begin? - origin));
+        let at = ends.into_iter().zip(begins).filter_map(behind).max().unwrap_or(0);
+        timeline.start(track, origin, at);
+        if last.is_some() {
+            // Sound from before the beginning is not missing.
+            let mut begun = false;
+            held.retain(|item| match item {
+                Held::Audio(frame, _) => {
+                    begun |= frame.pts.is_some_and(|pts| pts >= origin);
+                    begun
+                }
+                _ => true,
+            });
+        }
         held
     }
 }

@@ -87,9 +87,14 @@ impl Timeline {
         self.reference
     }
 
-    /// Lets the output of `track` begin: the source time `origin` becomes 0.
-    pub(super) fn start(&mut self, track: Track, origin: i64) {
-        self.lanes[track as usize] = Lane { offset: Some(-origin), last: origin, before: None };
+    /// Lets the output of `track` begin: the source time `origin` becomes `at`.
+    pub(super) fn start(&mut self, track: Track, origin: i64, at: i64) {
+        self.lanes[track as usize] = Lane { offset: Some(at - origin), last: origin, before: None };
+    }
+
+    /// What is added to source times of `track`; `None` before the first.
+    pub(super) const fn offset(&self, track: Track) -> Option<i64> {
+        self.lanes[track as usize].offset
     }
 
     /// Places the next time of `track`.
@@ -176,7 +181,7 @@ mod tests {
     /// A timeline whose tracks stand at `time`, `time` being 0 in the output.
     fn at(time: i64) -> Timeline {
         let mut timeline = Timeline::default();
-        timeline.start(Track::Video, time);
+        timeline.start(Track::Video, time, 0);
         timeline.place(Track::Audio, Due { source: time, expected: None, basis: Basis::Counted });
         timeline
     }

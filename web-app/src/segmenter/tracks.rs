@@ -1,7 +1,7 @@
 //! The streams of the programme that come out, and those that may turn out to be sound.
 //!
-//! In: what the PMT says, and the packets of these streams. Streams that go on over a change of the PMT are not
-//! disturbed by it.
+//! In: what the PMT says, what the viewer chose, and the packets of these streams. Streams that go on over a change
+//! of the PMT are not disturbed by it.
 
 use amt_shared::ts::Packet;
 
@@ -9,7 +9,8 @@ use super::Options;
 use super::audio::AudioTrack;
 use super::content::Content;
 use super::elementary::Elementary;
-use super::output::Track;
+use super::output::{Role, Track};
+use super::pmt::PmtStream;
 use super::program::Choice;
 use super::release::Release;
 use super::video::VideoTrack;
@@ -17,18 +18,29 @@ use super::video::VideoTrack;
 /// Streams that are looked into where none is announced as audio.
 const CANDIDATES_MAX: usize = 4;
 
+/// A PID that sound comes on, and what the tables say of it.
+#[derive(Debug)]
+struct Sound {
+    content: Content,
+    stream: Elementary<AudioTrack>,
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Tracks {
     options: Options,
+    choice: Choice,
+    /// The sound track that the viewer chose.
+    wanted: Option<u16>,
     video: Option<Elementary<VideoTrack>>,
-    /// The audio stream; several only where none is announced and their bytes have to tell.
-    audio: Vec<Elementary<AudioTrack>>,
+    /// The audio stream. Several where none is announced and their bytes have to tell, or while one takes the
+    /// place of another.
+    audio: Vec<Sound>,
 }
 
 impl Tracks {
-    pub(super) const fn new(options: Options) -> Self {
-        Self { options, video: None, audio: Vec::new() }
+    pub(super) fn new(options: Options) -> Self {
+        Self { options, choice: Choice::default(), wanted: None, video: None, audio: Vec::new() }
     }
 
     /// The PID of the picture.
@@ -38,7 +50,7 @@ impl Tracks {
 
     /// The PIDs of the sound, or of what may be it.
     pub(super) fn audio_pids(&self) -> impl Iterator<Item = u16> {
-        self.audio.iter().map(Elementary::pid)
+        self.audio.iter().map(|sound| sound.stream.pid())
     }
 
     /// Takes a packet of the picture.
@@ -49,36 +61,41 @@ impl Tracks {
         }
     }
 
-    /// Takes a packet of the sound; whether packets of fewer PIDs are wanted from now on.
+    /// Takes a packet of the sound.
     #[inline]
-    pub(super) fn audio_packet(&mut self, pid: u16, packet: &Packet<'_>, release: &mut Release) -> bool {
-        let Some(audio) = self.audio.iter_mut().find(|audio| audio.pid() == pid) else { return false };
-        audio.packet(packet, release);
-        let settled = self.audio.len() > 1 && release.audio_pid.is_some();
-        if settled {
-            // The bytes have told which candidate is audio.
-            self.audio.retain(|audio| Some(audio.pid()) == release.audio_pid);
+    pub(super) fn audio_packet(&mut self, packet: &Packet<'_>, release: &mut Release) {
+        let pid = packet.pid();
+        if let Some(sound) = self.audio.iter_mut().find(|sound| sound.stream.pid() == pid) {
+            sound.stream.packet(packet, release);
         }
-        settled
+    }
+
+    /// Leaves out what is not needed any more: the bytes have told which candidate is audio, or another track has
+    /// taken the place of the one before.
+    pub(super) fn settle(&mut self, release: &Release) {
+        if release.audio_pid.is_some() {
+            let wanted = [release.audio_pid, release.switches_to()];
+            self.audio.retain(|sound| wanted.contains(&Some(sound.stream.pid())));
+        }
+    }
+
+    /// The viewer's choice of a sound track.
+    pub(super) fn choose_audio(&mut self, pid: Option<u16>, release: &mut Release) {
+        self.wanted = pid;
+        let chosen = match pid {
+            Some(_) => self.wanted_audio(),
+            None => self.default_audio(),
+        };
+        if let Some(stream) = chosen.cloned() {
+            self.play_audio(&stream, release);
+        }
     }
 
     /// Plays what is chosen now.
     pub(super) fn follow(&mut self, choice: &Choice, release: &mut Release) {
+        self.choice = choice.clone();
         let takes = self.options.takes;
-        let first = |track| choice.streams.iter().find(|stream| stream.content.plays_as(takes) == Some(track));
-        let (video, audio) = (first(Track::Video), first(Track::Audio).map(|stream| stream.pid));
-        let candidates: Vec<u16> = match audio {
-            Some(audio) => vec![audio],
-            None => {
-                let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
-                // One that turned out to be audio before stays the one.
-                let settled = |pid: &u16| release.audio_pid.is_none_or(|chosen| chosen == *pid);
-                let pids: Vec<u16> = unknown.map(|stream| stream.pid).collect();
-                let kept: Vec<u16> = pids.iter().copied().filter(settled).collect();
-                if kept.is_empty() { pids } else { kept }.into_iter().take(CANDIDATES_MAX).collect()
-            }
-        };
-        let audio = audio.or(release.audio_pid.filter(|pid| candidates.contains(pid)));
+        let video = choice.streams.iter().find(|stream| stream.content.plays_as(takes) == Some(Track::Video));
         if self.video.as_ref().map(|track| (track.pid(), track.carried().content()))
             != video.map(|stream| (stream.pid, stream.content))
         {
@@ -87,15 +104,81 @@ impl Tracks {
                 Some(Elementary::new(stream.pid, VideoTrack::new(stream.pid, stream.content, self.options)?))
             });
         }
+        let video = video.map(|stream| stream.pid);
+        // What is played goes on, whatever else is announced now, unless it is not the viewer's choice.
+        let is_played = |stream: &&PmtStream| {
+            release.audio_pid == Some(stream.pid)
+                && self.audio.iter().any(|sound| (sound.stream.pid(), sound.content) == (stream.pid, stream.content))
+        };
+        let played = choice.streams.iter().find(is_played);
+        let chosen = self.wanted_audio().or(played).or_else(|| self.default_audio()).cloned();
+        let Some(chosen) = chosen else {
+            let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
+            let candidates: Vec<PmtStream> = unknown.take(CANDIDATES_MAX).cloned().collect();
+            self.keep_audio(&candidates);
+            return release.choose(choice, video, None, !candidates.is_empty());
+        };
+        match played.cloned() {
+            Some(played) if played.pid != chosen.pid => {
+                self.keep_audio(&[played.clone(), chosen.clone()]);
+                release.choose(choice, video, Some(played.pid), true);
+                release.switch_audio(chosen.pid);
+            }
+            _ => {
+                self.keep_audio(core::slice::from_ref(&chosen));
+                release.choose(choice, video, Some(chosen.pid), true);
+            }
+        }
+    }
+
+    /// Lets the sound go over to a stream of the programme that is played.
+    fn play_audio(&mut self, stream: &PmtStream, release: &mut Release) {
+        let played = release.audio_pid.filter(|pid| self.audio_pids().any(|known| known == *pid));
+        let before = self.choice.streams.iter().find(|known| Some(known.pid) == played).cloned();
+        match before {
+            Some(before) if before.pid != stream.pid => self.keep_audio(&[before, stream.clone()]),
+            _ => self.keep_audio(core::slice::from_ref(stream)),
+        }
+        if release.audio_pid.is_none() {
+            release.audio_pid = Some(stream.pid);
+        }
+        release.switch_audio(stream.pid);
+        self.settle(release);
+    }
+
+    /// Makes these the streams that sound comes from; those that go on are not disturbed.
+    fn keep_audio(&mut self, streams: &[PmtStream]) {
         let mut before = core::mem::take(&mut self.audio);
-        self.audio = candidates
+        self.audio = streams
             .iter()
-            .map(|pid| match before.iter().position(|audio| audio.pid() == *pid) {
-                Some(index) => before.swap_remove(index),
-                None => Elementary::new(*pid, AudioTrack::new(choice.content(*pid).audio_codec())),
+            .map(|stream| {
+                let same = |sound: &Sound| (sound.stream.pid(), sound.content) == (stream.pid, stream.content);
+                match before.iter().position(same) {
+                    Some(index) => before.swap_remove(index),
+                    None => Sound {
+                        content: stream.content,
+                        stream: Elementary::new(stream.pid, AudioTrack::new(stream.content.audio_codec())),
+                    },
+                }
             })
             .collect();
-        release.choose(choice, video.map(|stream| stream.pid), audio, !candidates.is_empty());
+    }
+
+    /// What the viewer chose, if the programme has it and it may be played.
+    fn wanted_audio(&self) -> Option<&PmtStream> {
+        let plays = |stream: &&PmtStream| self.is_audio(stream) || stream.content == Content::Unknown;
+        self.choice.streams.iter().filter(plays).find(|stream| Some(stream.pid) == self.wanted)
+    }
+
+    /// The first that is an ordinary programme's sound, else the first.
+    fn default_audio(&self) -> Option<&PmtStream> {
+        let mut playable = self.choice.streams.iter().filter(|stream| self.is_audio(stream));
+        let ordinary = |stream: &&PmtStream| matches!(stream.description.role, None | Some(Role::Main));
+        playable.clone().find(ordinary).or_else(|| playable.next())
+    }
+
+    fn is_audio(&self, stream: &PmtStream) -> bool {
+        stream.content.plays_as(self.options.takes) == Some(Track::Audio)
     }
 
     /// Bytes of the PID's last packet are wrong.
@@ -103,8 +186,8 @@ impl Tracks {
         if let Some(video) = self.video.as_mut().filter(|video| video.pid() == pid) {
             video.damage(release);
         }
-        if let Some(audio) = self.audio.iter_mut().find(|audio| audio.pid() == pid) {
-            audio.damage(release);
+        if let Some(sound) = self.audio.iter_mut().find(|sound| sound.stream.pid() == pid) {
+            sound.stream.damage(release);
         }
     }
 
@@ -118,8 +201,8 @@ impl Tracks {
     /// The input has ended.
     pub(super) fn finish(&mut self, release: &mut Release) {
         self.drain_video(release);
-        for mut audio in core::mem::take(&mut self.audio) {
-            audio.finish(release);
+        for mut sound in core::mem::take(&mut self.audio) {
+            sound.stream.finish(release);
         }
     }
 }

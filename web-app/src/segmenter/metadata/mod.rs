@@ -5,7 +5,7 @@
 use amt_shared::ts::Packet;
 
 use super::content::Content;
-use super::psi::PmtStream;
+use super::pmt::PmtStream;
 use super::release::Release;
 
 /// The data streams of the programme that is played.

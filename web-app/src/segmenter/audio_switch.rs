@@ -1,0 +1,60 @@
+//! From one sound track of a programme to another without a hole or an overlap.
+//!
+//! In: frames of the track that was chosen, while those of the one before still go out. Out: from where on the new
+//! one's take their place: where the old one's have come to where the new one's begin.
+
+use std::collections::VecDeque;
+
+use amt_shared::clock::TICKS_PER_SECOND;
+
+use super::audio::AudioFrame;
+use super::output::Micros;
+use super::start::HeldAudio;
+
+/// Frames held at most; with more of them the old track is not waited for.
+const HELD_MAX: usize = 96;
+/// Times further apart than this have nothing to do with each other.
+const APART_MAX: i64 = 5 * TICKS_PER_SECOND;
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct AudioSwitch {
+    /// The PID of the new track.
+    pub(super) to: u16,
+    held: VecDeque<(HeldAudio, Micros)>,
+    /// Where the next frame is due, 90 kHz of the source; `None` until the stream has told a time.
+    due: Option<i64>,
+}
+
+impl AudioSwitch {
+    pub(super) const fn new(to: u16) -> Self {
+        Self { to, held: VecDeque::new(), due: None }
+    }
+
+    /// Holds a frame of the new track.
+    pub(super) fn hold(&mut self, frame: &AudioFrame<'_>, received: Micros) {
+        let mut held = HeldAudio::new(self.to, frame);
+        // Each has its time, as any of them may be the first that is given.
+        let Some(pts) = held.time(self.due) else { return };
+        self.due = Some(pts + held.ticks());
+        self.held.push_back((held, received));
+    }
+
+    /// The new track's frames, if they go on where the old one's end: at `end`, 90 kHz of the source.
+    pub(super) fn take(&mut self, end: Option<i64>) -> Option<VecDeque<(HeldAudio, Micros)>> {
+        let Some(end) = end else { return Some(core::mem::take(&mut self.held)) };
+        let from = |(frame, _): &(HeldAudio, Micros)| frame.pts.unwrap_or(end) - end;
+        while let Some(first) = self.held.front() {
+            let from = from(first);
+            let half = first.0.ticks() / 2;
+            if from.abs() > APART_MAX || self.held.len() > HELD_MAX || from <= half && from > -half {
+                return Some(core::mem::take(&mut self.held));
+            }
+            if from > half {
+                return None;
+            }
+            self.held.pop_front();
+        }
+        None
+    }
+}
