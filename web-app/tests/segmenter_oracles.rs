@@ -5,58 +5,13 @@
 mod segmenter_support;
 
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use amt_web_app::segmenter::{Options, Output, Segmenter, Track};
+use amt_web_app::segmenter::{Options, Track};
 use h264_reader::nal::sps::SeqParameterSet;
 use h264_reader::rbsp::{BitReader, ByteReader};
 use mpeg2ts::ts::{ReadTsPacket, TsPacketReader, TsPayload};
+use segmenter_support::decode::{Directory, checksums, output_of, write_track, write_track_with};
 use segmenter_support::*;
-
-/// A directory of its own for each test, gone with it.
-struct Directory(PathBuf);
-
-impl Directory {
-    fn new(name: &str) -> Self {
-        let path = std::env::temp_dir().join(format!("segmenter-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).unwrap();
-        Self(path)
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
-
-/// Writes a track as a file; it has one initialisation segment only.
-fn write_track(ts: &[u8], track: Track, path: &Path) {
-    write_track_with(ts, track, path, go_on());
-}
-
-fn write_track_with(ts: &[u8], track: Track, path: &Path, options: Options) {
-    let mut segmenter = Segmenter::new(options);
-    segmenter.push(ts, 0);
-    segmenter.finish();
-    let mut file = Vec::new();
-    while let Some(output) = segmenter.poll() {
-        match output {
-            Output::Init(init) if init.track == track => file.extend(init.data),
-            Output::Media(media) if media.track == track => file.extend(media.data),
-            _ => {}
-        }
-    }
-    std::fs::write(path, file).unwrap();
-}
-
-fn output_of(program: &str, arguments: &[&str]) -> String {
-    let output = Command::new(program).args(arguments).output().unwrap_or_else(|error| panic!("{program}: {error}"));
-    let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success() && errors.is_empty(), "{program} {arguments:?}: {errors}");
-    String::from_utf8(output.stdout).unwrap()
-}
 
 #[test]
 fn ffprobe_agrees_with_every_samples_times_size_and_key_flag() {
@@ -120,15 +75,6 @@ fn a_stream_without_idr_pictures_decodes_from_any_join_without_a_complaint() {
             assert!(all.ends_with(&some), "{name} {join}");
         }
     }
-}
-
-/// Checksums of what ffmpeg decodes; any complaint of it fails the test.
-fn checksums(path: &Path, map: &str) -> Vec<String> {
-    output_of("ffmpeg", &["-v", "error", "-i", path.to_str().unwrap(), "-map", map, "-f", "framemd5", "-"])
-        .lines()
-        .filter(|line| !line.starts_with('#'))
-        .filter_map(|line| line.rsplit(',').next().map(|sum| sum.trim().to_owned()))
-        .collect()
 }
 
 #[test]

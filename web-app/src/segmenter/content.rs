@@ -147,9 +147,10 @@ impl Content {
     }
 
     /// As what it is played, if it is.
-    pub(super) const fn plays_as(self, _takes: Takes) -> Option<Track> {
+    pub(super) const fn plays_as(self, takes: Takes) -> Option<Track> {
         match self {
             Self::H264 => Some(Track::Video),
+            Self::Hevc if takes.hevc => Some(Track::Video),
             Self::Adts => Some(Track::Audio),
             _ => None,
         }

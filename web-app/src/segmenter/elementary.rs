@@ -113,18 +113,21 @@ impl Carried for VideoTrack {
     fn payload(&mut self, pid: u16, packet: &Packet<'_>, known: bool, release: &mut Release) {
         match self {
             Self::H264(track) => track.payload(pid, packet, known, release),
+            Self::Hevc(track) => track.payload(pid, packet, known, release),
         }
     }
 
     fn lost(&mut self, pid: u16, packets: usize, release: &mut Release) {
         match self {
             Self::H264(track) => track.lost(pid, packets, release),
+            Self::Hevc(track) => track.lost(pid, packets, release),
         }
     }
 
     fn finish(&mut self, pid: u16, release: &mut Release) {
         match self {
             Self::H264(track) => track.finish(pid, release),
+            Self::Hevc(track) => track.finish(pid, release),
         }
     }
 

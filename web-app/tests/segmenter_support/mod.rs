@@ -2,6 +2,7 @@
 //! and a reading of what comes out.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod decode;
 pub mod measure;
 
 use std::collections::BTreeMap;
@@ -309,6 +310,24 @@ pub fn section_crc(bytes: &[u8]) -> u32 {
         }
     }
     crc
+}
+
+/// A byte stream's NAL units, without start codes and the zeros behind them.
+pub fn nal_units(stream: &[u8]) -> Vec<Vec<u8>> {
+    let mut starts: Vec<usize> =
+        (0..stream.len().saturating_sub(3)).filter(|at| stream[*at..].starts_with(&[0, 0, 1])).collect();
+    starts.push(stream.len());
+    let unit = |pair: &[usize]| {
+        let bytes = &stream[pair[0] + 3..pair[1]];
+        let zeros = bytes.iter().rev().take_while(|byte| **byte == 0).count();
+        bytes[..bytes.len() - zeros].to_vec()
+    };
+    starts.windows(2).map(unit).collect()
+}
+
+/// NAL units as a byte stream.
+pub fn byte_stream<'a>(units: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
+    units.into_iter().flat_map(|unit| [&[0, 0, 0, 1], unit].concat()).collect()
 }
 
 /// Takes a byte stream's NAL units of one type out.

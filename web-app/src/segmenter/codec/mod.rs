@@ -1,8 +1,10 @@
 //! What stands in elementary streams, codec by codec.
 
 pub(super) mod aac;
+mod aspect;
 pub(super) mod framer;
 pub(super) mod h264;
+pub(super) mod hevc;
 mod sei;
 
 /// Takes the emulation prevention bytes out (ISO/IEC 14496-10, 7.3.1; 23008-2 has the same), up to `limit` bytes.

@@ -1,7 +1,8 @@
-//! Sample entries of pictures (ISO/IEC 14496-15: `avc1`) and the initialisation segments with them.
+//! Sample entries of pictures (ISO/IEC 14496-15: `avc1`, `hvc1`) and the initialisation segments with them.
 
 use super::{Writer, init};
 use crate::segmenter::codec::h264::Sps;
+use crate::segmenter::codec::hevc::Sps as Sps265;
 
 /// The initialisation segment of an H.264 track.
 pub(in crate::segmenter) fn avc_init<'a>(
@@ -9,15 +10,58 @@ pub(in crate::segmenter) fn avc_init<'a>(
     sps_units: impl Iterator<Item = &'a [u8]> + Clone,
     pps_units: impl Iterator<Item = &'a [u8]> + Clone,
 ) -> Vec<u8> {
-    let (across, down) = sps.sample_aspect;
-    let shown = u64::from(sps.width) * u64::from(across) / u64::from(down);
-    let shown = u32::try_from(shown).ok().filter(|width| (1..=0xFFFF).contains(width)).unwrap_or(sps.width);
-    init(90_000, b"vide", (shown, sps.height), |w| {
-        w.boxed(b"avc1", |w| {
-            w.zeros(6).u16(1).zeros(16).u16(sps.width as u16).u16(sps.height as u16);
+    let shape = Shape { width: sps.width, height: sps.height, aspect: sps.sample_aspect };
+    video_init(b"avc1", shape, |w| {
+        w.boxed(b"avcC", |w| avc_configuration(w, sps, sps_units, pps_units));
+    })
+}
+
+/// The initialisation segment of an HEVC track, with the NAL units of its parameter sets by type.
+pub(in crate::segmenter) fn hevc_init(sps: &Sps265, sets: &[(u8, Vec<&[u8]>)], hdr: &HdrMetadata) -> Vec<u8> {
+    let aspect = sps.vui.sample_aspect.unwrap_or((1, 1));
+    video_init(b"hvc1", Shape { width: sps.width, height: sps.height, aspect }, |w| {
+        w.boxed(b"hvcC", |w| hevc_configuration(w, sps, sets));
+        colour_boxes(w, sps.vui.colour, hdr);
+    })
+}
+
+/// What is shown of a coded picture.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    width: u32,
+    height: u32,
+    /// Width to height of a pixel.
+    aspect: (u16, u16),
+}
+
+/// A colour description by the code points of ISO/IEC 23091-2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) struct Colour {
+    pub(in crate::segmenter) primaries: u8,
+    pub(in crate::segmenter) transfer: u8,
+    pub(in crate::segmenter) matrix: u8,
+    pub(in crate::segmenter) full_range: bool,
+}
+
+/// What is known of a high dynamic range's mastering, as SEI and boxes write it alike (ISO/IEC 23008-2, D.2.28 and
+/// D.2.35; 14496-12, 12.1.6 and 12.1.7).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(in crate::segmenter) struct HdrMetadata {
+    pub(in crate::segmenter) mastering_display: Option<[u8; 24]>,
+    pub(in crate::segmenter) content_light_level: Option<[u8; 4]>,
+}
+
+/// An initialisation segment with a VisualSampleEntry (14496-12, 12.1.3) of the type `name`, its boxes by `boxes`.
+fn video_init(name: &[u8; 4], shape: Shape, boxes: impl FnOnce(&mut Writer)) -> Vec<u8> {
+    let Shape { width, height, aspect: (across, down) } = shape;
+    let shown = u64::from(width) * u64::from(across) / u64::from(down).max(1);
+    let shown = u32::try_from(shown).ok().filter(|width| (1..=0xFFFF).contains(width)).unwrap_or(width);
+    init(90_000, b"vide", (shown, height), |w| {
+        w.boxed(name, |w| {
+            w.zeros(6).u16(1).zeros(16).u16(width as u16).u16(height as u16);
             // 72 dpi, one frame a sample, no name, 24 bits deep.
             w.u32(0x48_0000).u32(0x48_0000).zeros(4).u16(1).zeros(32).u16(24).u16(0xFFFF);
-            w.boxed(b"avcC", |w| avc_configuration(w, sps, sps_units, pps_units));
+            boxes(w);
             if across != down {
                 w.boxed(b"pasp", |w| {
                     w.u32(across.into()).u32(down.into());
@@ -25,6 +69,44 @@ pub(in crate::segmenter) fn avc_init<'a>(
             }
         });
     })
+}
+
+fn colour_boxes(w: &mut Writer, colour: Option<Colour>, hdr: &HdrMetadata) {
+    if let Some(Colour { primaries, transfer, matrix, full_range }) = colour {
+        w.boxed(b"colr", |w| {
+            w.bytes(b"nclx").u16(primaries.into()).u16(transfer.into()).u16(matrix.into());
+            w.u8(u8::from(full_range) << 7);
+        });
+    }
+    for (name, body) in [
+        (b"mdcv", hdr.mastering_display.as_ref().map(|bytes| &bytes[..])),
+        (b"clli", hdr.content_light_level.as_ref().map(|bytes| &bytes[..])),
+    ] {
+        if let Some(body) = body {
+            w.boxed(name, |w| {
+                w.bytes(body);
+            });
+        }
+    }
+}
+
+/// HEVCDecoderConfigurationRecord (14496-15, 8.3.3.1).
+fn hevc_configuration(w: &mut Writer, sps: &Sps265, sets: &[(u8, Vec<&[u8]>)]) {
+    let profile = &sps.profile;
+    w.u8(1).u8(profile.space_tier_idc).u32(profile.compatibility).bytes(&profile.constraints).u8(profile.level);
+    // No segmentation and no way of parallel decoding is promised.
+    w.u16(0xF000).u8(0xFC).u8(0xFC | sps.chroma_format_idc);
+    w.u8(0xF8 | (sps.bit_depth_luma - 8)).u8(0xF8 | (sps.bit_depth_chroma - 8));
+    // Frame rates are not told; NAL units have lengths of four bytes.
+    w.u16(0).u8(sps.max_sub_layers << 3 | u8::from(sps.temporal_id_nesting) << 2 | 3);
+    w.u8(sets.len() as u8);
+    for (kind, units) in sets {
+        // All there are stand here.
+        w.u8(0x80 | kind).u16(units.len() as u16);
+        for unit in units {
+            w.u16(unit.len() as u16).bytes(unit);
+        }
+    }
 }
 
 /// AVCDecoderConfigurationRecord (14496-15, 5.3.3.1).

@@ -7,6 +7,7 @@ mod times;
 use super::Options;
 use super::access_unit::AccessUnits;
 use super::codec::h264::H264;
+use super::codec::hevc::Hevc;
 use super::content::Content;
 use super::output::{FaultReason, Init};
 use super::pes::PesStream;
@@ -41,8 +42,10 @@ pub(super) enum FromUnit {
 
 /// A video PID by its codec.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it, and each packet goes through it")]
 pub(super) enum VideoTrack {
     H264(NalTrack<H264>),
+    Hevc(NalTrack<Hevc>),
 }
 
 /// A PID with NAL units.
@@ -64,6 +67,7 @@ impl VideoTrack {
     pub(super) fn new(pid: u16, content: Content, options: Options) -> Option<Self> {
         match content {
             Content::H264 => Some(Self::H264(NalTrack::new(pid, options))),
+            Content::Hevc => Some(Self::Hevc(NalTrack::new(pid, options))),
             _ => None,
         }
     }
@@ -72,6 +76,7 @@ impl VideoTrack {
     pub(super) const fn content(&self) -> Content {
         match self {
             Self::H264(_) => Content::H264,
+            Self::Hevc(_) => Content::Hevc,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::unescape;
 use crate::segmenter::bits::BitReader;
+use crate::segmenter::codec::aspect::read_aspect;
 
 /// A sequence parameter set (7.3.2.1.1), as far as it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -139,36 +140,7 @@ fn skip_scaling_lists(r: &mut BitReader<'_>, lists: usize) -> Option<()> {
 /// E.1.1 up to the timing: the shape of a pixel, and how long a frame is shown.
 type Vui = ((u16, u16), Option<(u32, u32)>);
 fn read_vui(r: &mut BitReader<'_>) -> Option<Vui> {
-    /// Table E-1.
-    const ASPECTS: [(u16, u16); 17] = [
-        (1, 1),
-        (1, 1),
-        (12, 11),
-        (10, 11),
-        (16, 11),
-        (40, 33),
-        (24, 11),
-        (20, 11),
-        (32, 11),
-        (80, 33),
-        (18, 11),
-        (15, 11),
-        (64, 33),
-        (160, 99),
-        (4, 3),
-        (3, 2),
-        (2, 1),
-    ];
-    let mut aspect = (1, 1);
-    if r.bit()? {
-        aspect = match r.bits(8)? {
-            255 => (r.bits(16)? as u16, r.bits(16)? as u16),
-            listed => ASPECTS.get(listed as usize).copied().unwrap_or((1, 1)),
-        };
-        if aspect.0 == 0 || aspect.1 == 0 {
-            aspect = (1, 1);
-        }
-    }
+    let aspect = if r.bit()? { read_aspect(r)?.unwrap_or((1, 1)) } else { (1, 1) };
     let timing = (|| {
         if r.bit()? {
             r.bit()?;
