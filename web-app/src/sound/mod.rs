@@ -8,7 +8,10 @@
 //! next frame is taken as one that follows.
 
 mod ac3;
+pub mod bridge;
 mod flac;
+#[cfg(target_arch = "wasm32")]
+pub mod module;
 mod mpeg;
 
 use crate::segmenter::{SoundCodec, SoundDecoder};

@@ -2,7 +2,8 @@
 
 use super::message::{Choice, Clock, Cue, FromWorker, Init, Media, Program, ProgramEntry, Schedule};
 use super::post::Post;
-use crate::segmenter::{Options, Output, Segmenter, Stream, StreamKind, Takes, Track};
+use super::sound::Sound;
+use crate::segmenter::{Options, Output, Segmenter, SoundCodec, Stream, StreamKind, Takes, Track};
 use amt_shared::ts::{PACKET_LEN, SYNC_BYTE};
 use amt_shared::wire::FrameHeader;
 
@@ -20,6 +21,8 @@ pub(super) struct Feed {
     /// The page did not take its media: left out until it does and decoding can begin again.
     overflowing: bool,
     has_video: bool,
+    /// Decoders that the segmenter has asked for and not got.
+    wanted: Vec<SoundCodec>,
 }
 
 impl Feed {
@@ -50,7 +53,7 @@ impl Feed {
     }
 
     /// Takes one binary message of the helper.
-    pub(super) fn frame(&mut self, message: &[u8], post: &mut Post) {
+    pub(super) fn frame(&mut self, message: &[u8], sound: &Sound, post: &mut Post) {
         let (header, ts) = match FrameHeader::decode(message) {
             Ok(frame) => frame,
             Err(error) => return post.tell(FromWorker::Fault { reason: error.to_string(), count: 1 }),
@@ -68,6 +71,27 @@ impl Feed {
         self.cached_frames = self.cached_frames.saturating_sub(1);
         self.segmenter.push(ts, header.received_micros);
         self.drain(cached, post);
+        if !self.wanted.is_empty() {
+            self.supply(sound, post);
+            self.drain(cached, post);
+        }
+    }
+
+    /// Hands in the decoders that are there by now. A module that loads is asked for with every frame: those come in
+    /// quick succession.
+    fn supply(&mut self, sound: &Sound, post: &mut Post) {
+        let segmenter = &mut self.segmenter;
+        self.wanted.retain(|codec| match sound.decoder(*codec) {
+            None => true,
+            Some(Ok(decoder)) => {
+                segmenter.supply(*codec, decoder);
+                false
+            }
+            Some(Err(reason)) => {
+                post.tell(FromWorker::Fault { reason, count: 1 });
+                false
+            }
+        });
     }
 
     fn drain(&mut self, cached: bool, post: &mut Post) {
@@ -103,7 +127,7 @@ impl Feed {
             Output::Cue(cue) if !self.overflowing => post.give(FromWorker::Cue(Cue::of(&cue)), Cue::bytes(&cue)),
             Output::Cue(_) => {}
             Output::Clock(clock) => post.tell(FromWorker::Clock(Clock::from(&clock))),
-            Output::DecoderWanted(_) => {}
+            Output::DecoderWanted(codec) => self.wanted.push(codec),
             Output::Init(init) => {
                 self.timescales[init.track as usize] = init.timescale;
                 self.has_video |= init.track == Track::Video;

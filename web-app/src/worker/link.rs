@@ -6,6 +6,7 @@
 use super::feed::Feed;
 use super::message::{Choice, FromWorker, ToWorker};
 use super::post::Post;
+use super::sound::Sound;
 use crate::browser::{Listener, Timer};
 use crate::segmenter::Takes;
 use amt_shared::wire::{FromHelper, FromPage, WEBSOCKET_PATH};
@@ -27,6 +28,7 @@ struct Worker {
     takes: Takes,
     choice: Choice,
     feed: Feed,
+    sound: Sound,
     connection: Option<Connection>,
     retry: Option<Timer>,
     attempts: u32,
@@ -65,6 +67,7 @@ pub fn start() {
         takes: Takes::default(),
         choice: Choice::default(),
         feed: Feed::default(),
+        sound: Sound::default(),
         connection: None,
         retry: None,
         attempts: 0,
@@ -173,7 +176,7 @@ impl Worker {
             let bytes = Uint8Array::new(buffer);
             self.frame.resize(bytes.length() as usize, 0);
             bytes.copy_to(&mut self.frame);
-            self.feed.frame(&self.frame, &mut self.post);
+            self.feed.frame(&self.frame, &self.sound, &mut self.post);
         } else if let Some(Ok(message)) = data.as_string().map(|text| serde_json::from_str::<FromHelper>(&text)) {
             match &message {
                 FromHelper::Tuned { url } => self.changing = self.url.as_ref().is_some_and(|asked| asked != url),

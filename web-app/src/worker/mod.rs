@@ -11,6 +11,8 @@ mod feed;
 mod link;
 #[cfg(target_arch = "wasm32")]
 mod post;
+#[cfg(target_arch = "wasm32")]
+mod sound;
 
 #[cfg(target_arch = "wasm32")]
 pub use link::start;
