@@ -29,6 +29,9 @@ struct Arguments {
     /// to the next random access point, and from there on take mentions of pictures from before out of the slices.
     #[arg(long)]
     wait_for_random_access: bool,
+    /// Make pictures up in place of those that are lost or left out: each repeats the one before.
+    #[arg(long)]
+    make_up_pictures: bool,
 }
 
 pub(crate) fn main() -> ExitCode {
@@ -52,7 +55,11 @@ fn run(arguments: &Arguments) -> Result<()> {
     } else {
         Box::new(File::open(&arguments.input).with_context(|| format!("cannot open {name}"))?)
     };
-    let options = Options { wait_for_random_access: arguments.wait_for_random_access, ..Options::default() };
+    let options = Options {
+        wait_for_random_access: arguments.wait_for_random_access,
+        make_up_pictures: arguments.make_up_pictures,
+        ..Options::default()
+    };
     let mut segmenter = Segmenter::new(options);
     let mut printer = Printer {
         lines: BufWriter::new(io::stdout().lock()),

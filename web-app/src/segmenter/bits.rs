@@ -86,6 +86,17 @@ impl BitWriter {
         self.put(0, bits - 1).put(value + 1, bits)
     }
 
+    /// A signed Exp-Golomb code (9.1.1); the magnitude of `value` is less than 2³⁰.
+    pub(super) fn se(&mut self, value: i32) -> &mut Self {
+        self.ue(if value > 0 { value as u32 * 2 - 1 } else { value.unsigned_abs() * 2 })
+    }
+
+    /// What was written, with the trailing bits of an RBSP (ISO/IEC 14496-10, 7.3.2.11).
+    pub(super) fn finish_rbsp(mut self) -> Vec<u8> {
+        self.put(1, 1);
+        self.bytes
+    }
+
     /// The next `count` bits of `from`; `None` where it has less.
     pub(super) fn copy(&mut self, from: &mut BitReader<'_>, count: usize) -> Option<()> {
         for _ in 0..count {

@@ -13,13 +13,17 @@ pub struct Options {
     /// co-located picture, a marking of a picture that is not there) as a fatal decoding error, which ends
     /// the MediaSource and costs far more than the freeze.
     pub wait_for_random_access: bool,
+    /// Make pictures up in place of those that are lost or left out, so that the picture's timeline has no hole and a
+    /// decoder misses no reference: each repeats the reference picture before it. H.264 alone. With it, going on
+    /// after a loss (`wait_for_random_access` off) is something that Chromium bears.
+    pub make_up_pictures: bool,
     /// What the browser takes.
     pub takes: Takes,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { wait_for_random_access: true, takes: Takes::default() }
+        Self { wait_for_random_access: true, make_up_pictures: false, takes: Takes::default() }
     }
 }
 

@@ -50,6 +50,11 @@ impl<T> ParameterSets<T> {
         Some(&self.0.get(&id)?.set)
     }
 
+    /// The ids that no set has; the highest first, as encoders begin with the lowest.
+    pub(super) fn free_ids(&self) -> impl Iterator<Item = u8> {
+        (0..=u8::MAX).rev().filter(|id| !self.0.contains_key(id))
+    }
+
     /// The NAL units of all sets, but those left over from what has changed, where there are others.
     pub(super) fn units(&self) -> impl Iterator<Item = &[u8]> + Clone {
         let any_fresh = self.0.values().any(|entry| !entry.stale);

@@ -42,3 +42,19 @@ fn unescape_into(bytes: &[u8], plain: &mut [u8]) -> usize {
     }
     length
 }
+
+/// A NAL unit of its header's last byte and its bytes, with emulation prevention (ISO/IEC 14496-10, 7.4.1).
+fn escape(header: u8, plain: &[u8]) -> Vec<u8> {
+    let mut unit = Vec::with_capacity(plain.len() + 16);
+    unit.push(header);
+    let mut zeros = 0;
+    for &byte in plain {
+        if zeros == 2 && byte <= 3 {
+            unit.push(3);
+            zeros = 0;
+        }
+        zeros = if byte == 0 { zeros + 1 } else { 0 };
+        unit.push(byte);
+    }
+    unit
+}

@@ -65,6 +65,8 @@ pub enum FaultReason {
     Timestamp,
     /// A PES packet went on after what looked like its end.
     EarlyEnd,
+    /// A picture that was lost or left out, in whose place the one before is repeated.
+    RepeatedPicture,
 }
 
 impl FaultReason {
@@ -87,6 +89,7 @@ impl FaultReason {
             Self::NotDecodable => "not_decodable",
             Self::Timestamp => "timestamp",
             Self::EarlyEnd => "early_end",
+            Self::RepeatedPicture => "repeated_picture",
         }
     }
 }

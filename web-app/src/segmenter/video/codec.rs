@@ -28,10 +28,31 @@ pub(in crate::segmenter) trait VideoCodec: Debug + Default {
     fn leaves_out(&self, header: &Self::Header) -> bool;
 
     /// This picture goes out.
-    fn given(&mut self, header: &Self::Header, sets: &Self::Sets);
+    fn given(&mut self, due: &Due<'_, Self::Header>, sets: &Self::Sets);
 
-    /// The initialisation segment for what begins with this picture; `None` where it cannot be made.
-    fn configuration(header: &Self::Header, sets: &Self::Sets) -> Option<Configuration>;
+    /// The initialisation segment for what begins with this picture, with what [`Self::missing`] and [`Self::instead`]
+    /// need where pictures may be made up; `None` where it cannot be made.
+    fn configuration(&mut self, header: &Self::Header, sets: &Self::Sets, make_up: bool) -> Option<Configuration>;
+
+    /// Whether a decoder has to forget all pictures before this one, which begins: only another initialisation segment
+    /// makes it do so.
+    fn begins_anew(&self) -> bool {
+        false
+    }
+
+    /// Whether pictures can be made up.
+    const MAKES_UP: bool = false;
+
+    /// Pictures for those references that are missing before this one. `None` where they cannot be told: then nothing
+    /// that follows can be decoded before the next random access point.
+    fn missing(&mut self, _due: &Due<'_, Self::Header>, _sets: &Self::Sets) -> Option<Vec<MadeUp>> {
+        None
+    }
+
+    /// A picture in place of this one, which is left out; after [`Self::missing`].
+    fn instead(&mut self, _due: &Due<'_, Self::Header>, _sets: &Self::Sets) -> Option<MadeUp> {
+        None
+    }
 
     /// Appends the unit as a sample; with `keep_sets` also the parameter sets in it.
     fn sample(&self, unit: &Unit<'_, Self::Header>, sets: &Self::Sets, keep_sets: bool, sample: &mut Vec<u8>);
@@ -74,6 +95,28 @@ pub(in crate::segmenter) struct Step<'a, H> {
     pub(in crate::segmenter) lost: bool,
     /// How many pictures are missing by the time that went by.
     pub(in crate::segmenter) gone: i64,
+}
+
+/// A picture that is due; times in 90 kHz ticks of the source, unwrapped.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::segmenter) struct Due<'a, H> {
+    pub(in crate::segmenter) header: &'a H,
+    pub(in crate::segmenter) key: bool,
+    pub(in crate::segmenter) dts: i64,
+    pub(in crate::segmenter) pts: i64,
+    /// How long a frame lasts, and one picture order count.
+    pub(in crate::segmenter) step: i64,
+    pub(in crate::segmenter) count: i64,
+    /// Something is missing before it, by what the transport stream says or by the step from the picture before.
+    pub(in crate::segmenter) lost: bool,
+}
+
+/// A picture that was made up; times as those of [`Due`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) struct MadeUp {
+    pub(in crate::segmenter) sample: Vec<u8>,
+    pub(in crate::segmenter) dts: i64,
+    pub(in crate::segmenter) pts: i64,
 }
 
 /// What a decoder is told before the first picture.

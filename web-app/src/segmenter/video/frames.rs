@@ -5,7 +5,7 @@
 
 use amt_shared::clock::TICKS_PER_SECOND;
 
-use super::codec::{Configuration, Facts, Step, VideoCodec};
+use super::codec::{Configuration, Due, Facts, MadeUp, Step, VideoCodec};
 use super::times::Times;
 use super::{FromUnit, VideoFrame};
 use crate::segmenter::Options;
@@ -56,16 +56,23 @@ impl<C: VideoCodec> VideoFrames<C> {
         let facts = unit.header.and_then(|header| C::facts(&header, sets));
         let times = self.times.of(unit, facts.as_ref(), &mut release.timeline);
         self.lost |= unit.after_loss || unit.damaged;
+        let lacks = (self.options.wait_for_random_access || self.makes_up())
+            && !unit.damaged
+            && self.lacks_reference(unit, facts.as_ref(), sets, times);
+        let due = self.due(unit, facts.as_ref(), times, lacks);
+        let complete = self.make_up_missing(due.as_ref(), unit, facts.as_ref(), sets, release);
         if unit.damaged {
-            return release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
+            release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
+            return self.make_up_instead(due.as_ref(), sets, release);
         }
-        let lacks = || self.lacks_reference(unit, facts.as_ref(), sets, times);
-        if self.options.wait_for_random_access && !self.waiting && lacks() {
+        if !self.waiting && (!complete || lacks && self.options.wait_for_random_access) {
             self.waiting = true;
-            release.video(self.pid, FromUnit::Waiting);
+            if !unit.key {
+                release.video(self.pid, FromUnit::Waiting);
+            }
         }
         if self.waiting && !unit.key {
-            return;
+            return self.make_up_instead(due.as_ref(), sets, release);
         }
         let (Some(header), Some(facts)) = (unit.header, facts) else {
             return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
@@ -76,10 +83,11 @@ impl<C: VideoCodec> VideoFrames<C> {
         self.codec.seen(unit, &header, sets);
         if unit.key {
             let begins = core::mem::take(&mut self.waiting);
-            let leading = begins && self.codec.begin(&header, self.options.wait_for_random_access);
+            let clean = self.options.wait_for_random_access || self.makes_up();
+            let leading = begins && self.codec.begin(&header, clean);
             self.leading_until = leading.then_some(pts);
-            if self.init != Some(facts.configuration) {
-                let Some(configuration) = C::configuration(&header, sets) else {
+            if self.init != Some(facts.configuration) || self.codec.begins_anew() {
+                let Some(configuration) = self.codec.configuration(&header, sets, self.makes_up()) else {
                     self.waiting = true;
                     return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
                 };
@@ -92,7 +100,9 @@ impl<C: VideoCodec> VideoFrames<C> {
         if self.codec.leaves_out(&header) {
             return;
         }
-        self.codec.given(&header, sets);
+        if let Some(due) = &due {
+            self.codec.given(due, sets);
+        }
         let keep_sets = self.init.is_none_or(|(generation, _)| generation != facts.configuration.0);
         let header_len = fmp4::header_len(1);
         let mut segment = Vec::with_capacity(header_len + unit.size());
@@ -110,6 +120,59 @@ impl<C: VideoCodec> VideoFrames<C> {
                 captions: captions::<C>(unit),
             }),
         );
+    }
+
+    fn makes_up(&self) -> bool {
+        C::MAKES_UP && self.options.make_up_pictures
+    }
+
+    fn due<'a>(
+        &self,
+        unit: &'a Unit<'_, C::Header>,
+        facts: Option<&Facts>,
+        times: Option<(i64, i64)>,
+        lacks: bool,
+    ) -> Option<Due<'a, C::Header>> {
+        let (header, _, (dts, pts)) = (unit.header.as_ref()?, facts?, times?);
+        let (step, count) = (self.times.step(), self.times.count());
+        Some(Due { header, key: unit.key, dts, pts, step, count, lost: self.lost || lacks })
+    }
+
+    /// Makes up the reference pictures that are missing before a picture. Gives whether the decoder has all of them
+    /// then, as far as that is looked at.
+    fn make_up_missing(
+        &mut self,
+        due: Option<&Due<'_, C::Header>>,
+        unit: &Unit<'_, C::Header>,
+        facts: Option<&Facts>,
+        sets: &C::Sets,
+        release: &mut Release,
+    ) -> bool {
+        let begins_anew = facts.is_some_and(|facts| facts.restarts) && !unit.damaged;
+        let Some(due) = due.filter(|_| self.makes_up() && self.init.is_some() && !begins_anew) else { return true };
+        let missing = self.codec.missing(due, sets);
+        let complete = missing.is_some();
+        missing.into_iter().flatten().for_each(|made_up| self.make_up(made_up, release));
+        complete
+    }
+
+    /// Makes up a picture in place of one that is left out.
+    fn make_up_instead(&mut self, due: Option<&Due<'_, C::Header>>, sets: &C::Sets, release: &mut Release) {
+        if let Some(due) = due.filter(|_| self.makes_up() && self.init.is_some())
+            && let Some(made_up) = self.codec.instead(due, sets)
+        {
+            self.make_up(made_up, release);
+        }
+    }
+
+    fn make_up(&mut self, made_up: MadeUp, release: &mut Release) {
+        let MadeUp { sample, dts, pts } = made_up;
+        release.video(self.pid, FromUnit::Fault(FaultReason::RepeatedPicture));
+        let mut segment = vec![0; fmp4::header_len(1)];
+        segment.extend(sample);
+        let (step, after_loss) = (self.times.step(), core::mem::take(&mut self.lost));
+        let frame = VideoFrame { segment, dts, pts, step, key: false, after_loss, captions: Vec::new() };
+        release.video(self.pid, FromUnit::Frame(frame));
     }
 
     /// Whether pictures are gone that `unit` or a later one may need.

@@ -34,6 +34,11 @@ impl Times {
         self.step.unwrap_or(FIRST_STEP)
     }
 
+    /// How long one picture order count lasts, as far as is known.
+    pub(super) fn count(&self) -> i64 {
+        self.order.ticks(self.step())
+    }
+
     /// Decoding and presentation time of `unit`.
     pub(super) fn of<H>(
         &mut self,
@@ -164,7 +169,11 @@ impl PictureOrder {
 
     fn time_of(&self, poc: i64, step: i64) -> Option<i64> {
         let (before, time) = self.known?;
-        let scale = self.scale.unwrap_or(if self.odd { step } else { step / 2 });
-        Some(time + (poc - before) * scale)
+        Some(time + (poc - before) * self.ticks(step))
+    }
+
+    /// Ticks for one count, where a frame lasts `step`.
+    fn ticks(&self, step: i64) -> i64 {
+        self.scale.unwrap_or(if self.odd { step } else { step / 2 })
     }
 }

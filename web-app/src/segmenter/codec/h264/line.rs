@@ -1,11 +1,13 @@
 //! What H.264 means to the picture's line: where access units begin (ISO/IEC 14496-10, 7.4.1.2.3–7.4.1.2.4), which
 //! pictures can be decoded, and how they are written as samples (14496-15, 5).
 
+use super::conceal::{Concealment, Placed};
+use super::skip::{SkipPlace, skip_picture, skip_pps};
 use super::{Parity, Pps, Present, SliceHeader, Sps, has_slice_header, nal, sei, without_missing};
 use crate::segmenter::fmp4;
 use crate::segmenter::parameter_sets::{ParameterSets, UNIT_MAX};
 use crate::segmenter::unit::{Nal, Notes, Unit};
-use crate::segmenter::video::codec::{Configuration, Facts, NalCodec, Order, Role, Step, VideoCodec};
+use crate::segmenter::video::codec::{Configuration, Due, Facts, MadeUp, NalCodec, Order, Role, Step, VideoCodec};
 
 /// What is remembered of an H.264 stream's pictures.
 #[derive(Debug, Default)]
@@ -14,6 +16,27 @@ pub(in crate::segmenter) struct H264 {
     present: Option<Present>,
     /// Pictures in a row that no other refers to: now, and at most.
     disposable: [i64; 2],
+    concealment: Concealment,
+    /// The set that made-up pictures use, in the last initialisation segment.
+    skip_pps: Option<u8>,
+    /// Which of two ids it takes: another one makes another initialisation segment.
+    other_id: bool,
+}
+
+impl H264 {
+    /// A made-up picture at its place, which a decoder has then.
+    fn make_up(&mut self, placed: Placed, sps: &Sps) -> Option<MadeUp> {
+        let Placed { place, dts, pts } = placed;
+        let nal = skip_picture(sps, self.skip_pps?, place)?;
+        self.concealment.given(placed, false);
+        if place.reference {
+            // The operations on reference pictures that it stands for were never done.
+            self.present = Some(Present::since(place.frame_num));
+        }
+        let mut sample = (nal.len() as u32).to_be_bytes().to_vec();
+        sample.extend(nal);
+        Some(MadeUp { sample, dts, pts })
+    }
 }
 
 /// The parameter sets of an H.264 stream.
@@ -95,7 +118,10 @@ impl VideoCodec for H264 {
         false
     }
 
-    fn given(&mut self, header: &SliceHeader, sets: &Sets) {
+    fn given(&mut self, due: &Due<'_, SliceHeader>, sets: &Sets) {
+        let header = due.header;
+        let (place, key) = (SkipPlace::of(header), due.key);
+        self.concealment.given(Placed { place, dts: due.dts, pts: due.pts }, key);
         let [now, most] = self.disposable;
         let now = if header.is_reference() { 0 } else { now + 1 };
         self.disposable = [now, most.max(now)];
@@ -103,14 +129,39 @@ impl VideoCodec for H264 {
         self.present = self.present.zip(sps).and_then(|(present, sps)| present.at(header, sps));
     }
 
-    fn configuration(header: &SliceHeader, sets: &Sets) -> Option<Configuration> {
+    fn configuration(&mut self, header: &SliceHeader, sets: &Sets, make_up: bool) -> Option<Configuration> {
         let sps = sets.sps.get(header.sps_id)?;
+        if self.begins_anew() {
+            self.other_id = !self.other_id;
+        }
+        self.skip_pps = sets.pps.free_ids().nth(self.other_id.into()).filter(|_| make_up);
+        let skip_pps = self.skip_pps.map(|id| skip_pps(id, sps.id));
         Some(Configuration {
             codec: sps.codec(),
             width: sps.width,
             height: sps.height,
-            data: fmp4::avc_init(sps, sets.sps.units(), sets.pps.units()),
+            data: fmp4::avc_init(sps, sets.sps.units(), sets.pps.units().chain(skip_pps.iter().map(Vec::as_slice))),
         })
+    }
+
+    /// Where made-up pictures have numbers of their own, these may be the numbers of what follows as well. An IDR picture
+    /// begins anew by itself.
+    fn begins_anew(&self) -> bool {
+        self.concealment.astray() && self.present.is_some()
+    }
+
+    const MAKES_UP: bool = true;
+
+    fn missing(&mut self, due: &Due<'_, SliceHeader>, sets: &Sets) -> Option<Vec<MadeUp>> {
+        let sps = sets.sps.get(due.header.sps_id)?;
+        let placed = self.concealment.missing(due, sps)?;
+        placed.into_iter().map(|placed| self.make_up(placed, sps)).collect()
+    }
+
+    fn instead(&mut self, due: &Due<'_, SliceHeader>, sets: &Sets) -> Option<MadeUp> {
+        let sps = sets.sps.get(due.header.sps_id)?;
+        let placed = self.concealment.instead(due, sps)?;
+        self.make_up(placed, sps)
     }
 
     /// NAL units with their lengths, without those that only structure the byte stream, without the parameter sets

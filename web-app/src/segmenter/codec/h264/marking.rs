@@ -7,6 +7,7 @@
 
 use super::{Pps, SliceHeader, Sps, nal, unescape};
 use crate::segmenter::bits::{BitReader, BitWriter};
+use crate::segmenter::codec::escape;
 
 /// Bytes in which a slice header ends.
 const HEADER_MAX: usize = 1024;
@@ -23,7 +24,12 @@ pub(in crate::segmenter) struct Present {
 impl Present {
     /// Decoding begins with the picture of `slice`.
     pub(in crate::segmenter) const fn from(slice: &SliceHeader) -> Self {
-        Self { frames: 0, frame_num: slice.frame_num }
+        Self::since(slice.frame_num)
+    }
+
+    /// What can be named begins with the reference picture of this `frame_num`.
+    pub(in crate::segmenter) const fn since(frame_num: u32) -> Self {
+        Self { frames: 0, frame_num }
     }
 
     /// The same when the picture of `slice` is decoded; `None` where no picture of before can be named any more.
@@ -194,20 +200,4 @@ fn skip_to_data(r: &mut BitReader<'_>, slice_type: u32, deblocking_filter_contro
         r.se()?;
     }
     Some(())
-}
-
-/// A NAL unit of its header and its bytes, with emulation prevention (7.4.1).
-fn escape(header: u8, plain: &[u8]) -> Vec<u8> {
-    let mut unit = Vec::with_capacity(plain.len() + 16);
-    unit.push(header);
-    let mut zeros = 0;
-    for &byte in plain {
-        if zeros == 2 && byte <= 3 {
-            unit.push(3);
-            zeros = 0;
-        }
-        zeros = if byte == 0 { zeros + 1 } else { 0 };
-        unit.push(byte);
-    }
-    unit
 }

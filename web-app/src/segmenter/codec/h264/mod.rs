@@ -3,9 +3,11 @@
 //! Only the fields that are needed are read, and only as far as they stand in the stream: each reader
 //! stops at the end of its bytes.
 
+mod conceal;
 mod line;
 mod marking;
 mod pps;
+mod skip;
 mod slice;
 mod sps;
 

@@ -16,7 +16,7 @@ pub(in crate::segmenter) struct SliceHeader {
     pub(super) reference: bool,
     pub(super) frame_num: u32,
     idr_pic_id: u32,
-    poc_lsb: u32,
+    pub(super) poc_lsb: u32,
     delta_poc: [i32; 2],
 }
 

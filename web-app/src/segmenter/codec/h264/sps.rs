@@ -21,6 +21,8 @@ pub(in crate::segmenter) struct Sps {
     /// Frames that the decoder keeps for reference at most.
     pub(in crate::segmenter) max_num_ref_frames: u32,
     pub(super) frame_mbs_only: bool,
+    /// Macroblocks of a frame.
+    pub(super) macroblocks: u32,
     /// In pixels, after cropping.
     pub(in crate::segmenter) width: u32,
     pub(in crate::segmenter) height: u32,
@@ -73,6 +75,7 @@ impl Sps {
             r.bit()?;
         }
         r.bit()?;
+        let macroblocks = width_mbs * height_map_units * (2 - u32::from(frame_mbs_only));
         let (mut width, mut height) = (width_mbs * 16, height_map_units * 16 * (2 - u32::from(frame_mbs_only)));
         if r.bit()? {
             // Table 6-1 and (7-19)–(7-22).
@@ -104,11 +107,34 @@ impl Sps {
             delta_pic_order_always_zero,
             max_num_ref_frames,
             frame_mbs_only,
+            macroblocks,
             width,
             height,
             sample_aspect,
             frame_duration,
         })
+    }
+
+    /// How many values `frame_num` has (7.4.3).
+    pub(super) const fn frame_numbers(&self) -> u32 {
+        1 << self.log2_max_frame_num
+    }
+
+    /// Whether slices tell the picture order count itself (poc type 0).
+    pub(super) const fn has_picture_order(&self) -> bool {
+        self.poc_type == 0
+    }
+
+    /// From one picture order count's low bits to another's, the short way round.
+    pub(super) fn picture_order_difference(&self, to: u32, from: u32) -> i64 {
+        let range = 1i64 << self.log2_max_poc_lsb;
+        let forward = (i64::from(to) - i64::from(from)).rem_euclid(range);
+        if forward >= range / 2 { forward - range } else { forward }
+    }
+
+    /// The low bits of the picture order count that is `by` more than one with the low bits `lsb`.
+    pub(super) fn picture_order_after(&self, lsb: u32, by: i64) -> u32 {
+        (i64::from(lsb) + by).rem_euclid(1 << self.log2_max_poc_lsb) as u32
     }
 
     /// RFC 6381 codec string.
