@@ -74,7 +74,7 @@ fn a_decoder_that_bears_no_error_decodes_what_is_left_of_any_loss() {
                 let packets: Vec<bool> = (0..4000)
                     .map(|_| {
                         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                        gone = if (state >> 33) % share == 0 { burst } else { i32::max(gone - 1, 0) };
+                        gone = if (state >> 33).is_multiple_of(share) { burst } else { i32::max(gone - 1, 0) };
                         gone > 0
                     })
                     .collect();
