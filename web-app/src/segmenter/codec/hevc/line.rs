@@ -5,7 +5,7 @@ use super::{Pps, SliceHeader, Sps, nal, sei};
 use crate::segmenter::fmp4::{self, HdrMetadata};
 use crate::segmenter::parameter_sets::{ParameterSets, UNIT_MAX};
 use crate::segmenter::unit::{Nal, Notes, Unit};
-use crate::segmenter::video::codec::{Configuration, Facts, NalCodec, Order, Role, Step, VideoCodec};
+use crate::segmenter::video::codec::{Configuration, Due, Facts, NalCodec, Order, Role, Step, VideoCodec};
 
 /// SEI `payloadType` numbers.
 const MASTERING_DISPLAY: usize = 137;
@@ -163,7 +163,8 @@ impl VideoCodec for Hevc {
         self.skips_leading && header.is_skipped_leading()
     }
 
-    fn given(&mut self, header: &SliceHeader, sets: &Sets) {
+    fn given(&mut self, due: &Due<'_, SliceHeader>, sets: &Sets) {
+        let header = due.header;
         let order = self.order;
         if header.is_clean() {
             // Also where it was not known before.
@@ -181,7 +182,7 @@ impl VideoCodec for Hevc {
         }
     }
 
-    fn configuration(header: &SliceHeader, sets: &Sets) -> Option<Configuration> {
+    fn configuration(&mut self, header: &SliceHeader, sets: &Sets, _make_up: bool) -> Option<Configuration> {
         let sps = sets.sps.get(header.sps_id)?;
         let arrays = [
             (nal::VPS, sets.vps.units().collect()),
