@@ -164,6 +164,9 @@ impl<C: NalCodec> AccessUnits<C> {
         let role = C::role(kind);
         match role {
             Role::Slice => self.undecided = true,
+            Role::Border if index > 0 => {
+                self.split(index, sink);
+            }
             Role::Delimiter | Role::Prefix => {
                 let has_slices = self.last.is_some() || self.opaque;
                 if self.awaits_second_field() {
@@ -172,12 +175,12 @@ impl<C: NalCodec> AccessUnits<C> {
                     self.split(index, sink);
                 }
             }
-            Role::Other => {}
+            Role::Border | Role::Other => {}
         }
     }
 
     fn awaits_second_field(&self) -> bool {
-        self.first.is_some_and(|first| C::is_half(&first)) && !self.second_field
+        self.last.is_some_and(|last| C::is_half(&last)) && !self.second_field
     }
 
     /// Ends the open NAL unit at `end`; gives how many bytes went out of the buffer's front by that.
@@ -297,7 +300,19 @@ impl<C: NalCodec> AccessUnits<C> {
 
     fn emit(&mut self, count: usize, sink: &mut impl UnitSink<C::Header, C::Sets>) {
         let nals = &self.nals[..count];
-        let start = self.start.take();
+        let mut start = self.start.take();
+        if C::TIMED_BY_LAST
+            && let Some(last) = nals.iter().rfind(|nal| C::role(nal.kind) == Role::Slice)
+        {
+            let before = self.marks.iter().take_while(|mark| mark.0 <= last.code).count();
+            if let Some((_, shown)) = self.marks.drain(..before).next_back() {
+                start = Some(shown);
+            }
+            if let Some(start) = &mut start {
+                // Nothing is shown before what is decoded earlier.
+                start.times.dts = None;
+            }
+        }
         if self.first.is_some() || self.opaque {
             let announced = start.is_some_and(|start| start.random_access);
             let unit = Unit {

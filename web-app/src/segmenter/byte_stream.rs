@@ -7,7 +7,7 @@ pub(super) fn begins_unit<C: NalCodec>(data: &[u8]) -> bool {
     let zeros = data.iter().take_while(|byte| **byte == 0).count();
     let Some([1, nal_unit @ ..]) = data.get(zeros..).filter(|_| zeros >= 2) else { return false };
     match C::role(C::kind(nal_unit)) {
-        Role::Delimiter | Role::Prefix => true,
+        Role::Border | Role::Delimiter | Role::Prefix => true,
         Role::Slice => C::is_first(nal_unit),
         Role::Other => false,
     }

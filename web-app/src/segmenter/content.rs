@@ -151,6 +151,7 @@ impl Content {
         match self {
             Self::H264 => Some(Track::Video),
             Self::Hevc if takes.hevc => Some(Track::Video),
+            Self::Av1 if takes.av1 => Some(Track::Video),
             Self::Adts => Some(Track::Audio),
             _ => None,
         }

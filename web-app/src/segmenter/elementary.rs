@@ -8,7 +8,7 @@ use super::pes::Piece;
 use super::release::Release;
 use super::unit::{PesStart, Unit, UnitSink};
 use super::unit_end::End;
-use super::video::codec::{NalCodec, VideoCodec};
+use super::video::codec::{Framing, NalCodec, VideoCodec};
 use super::video::{NalTrack, VideoFrames, VideoTrack};
 
 /// A stream is called encrypted after so many packets in a row that are.
@@ -114,6 +114,7 @@ impl Carried for VideoTrack {
         match self {
             Self::H264(track) => track.payload(pid, packet, known, release),
             Self::Hevc(track) => track.payload(pid, packet, known, release),
+            Self::Av1(track) => track.payload(pid, packet, known, release),
         }
     }
 
@@ -121,6 +122,7 @@ impl Carried for VideoTrack {
         match self {
             Self::H264(track) => track.lost(pid, packets, release),
             Self::Hevc(track) => track.lost(pid, packets, release),
+            Self::Av1(track) => track.lost(pid, packets, release),
         }
     }
 
@@ -128,6 +130,7 @@ impl Carried for VideoTrack {
         match self {
             Self::H264(track) => track.finish(pid, release),
             Self::Hevc(track) => track.finish(pid, release),
+            Self::Av1(track) => track.finish(pid, release),
         }
     }
 
@@ -147,10 +150,13 @@ impl<C: NalCodec> Carried for NalTrack<C> {
         if let Some(times) = started {
             release.coming(Track::Video);
             release.clock.timestamp(Track::Video, times);
+            if self.framing.begin() {
+                self.units.lost();
+            }
             self.units.begin(PesStart { times, random_access: packet.random_access() }, short);
         }
         let mut sink = Units { pid, frames: &mut self.frames, release };
-        self.units.push(data, &mut sink);
+        self.units.push(self.framing.byte_stream(data), &mut sink);
         if ended {
             self.units.end(End::Declared, &mut sink);
         } else if self.pes.unbounded() && has_stuffing(packet.bytes()) {
@@ -160,6 +166,7 @@ impl<C: NalCodec> Carried for NalTrack<C> {
 
     fn lost(&mut self, _pid: u16, _packets: usize, _release: &mut Release) {
         self.pes.lost();
+        self.framing.lost();
         self.units.lost();
     }
 

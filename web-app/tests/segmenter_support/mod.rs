@@ -231,11 +231,18 @@ impl Muxer {
 
     /// A PMT with these stream types and PIDs.
     pub fn pmt(&mut self, pid: u16, program: u16, version: u8, streams: &[(u8, u16)]) {
+        let plain: Vec<(u8, u16, &[u8])> = streams.iter().map(|(kind, pid)| (*kind, *pid, &[][..])).collect();
+        self.described_pmt(pid, program, version, &plain);
+    }
+
+    /// The same with the descriptors of each stream.
+    pub fn described_pmt(&mut self, pid: u16, program: u16, version: u8, streams: &[(u8, u16, &[u8])]) {
         let mut body = vec![0xE1, 0, 0xF0, 0];
-        for (stream_type, pid) in streams {
+        for (stream_type, pid, descriptors) in streams {
             body.push(*stream_type);
             body.extend((0xE000 | pid).to_be_bytes());
-            body.extend([0xF0, 0]);
+            body.extend((0xF000 | descriptors.len() as u16).to_be_bytes());
+            body.extend_from_slice(descriptors);
         }
         self.section(pid, 2, program, version, &body);
     }

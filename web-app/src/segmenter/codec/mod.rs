@@ -2,6 +2,7 @@
 
 pub(super) mod aac;
 mod aspect;
+pub(super) mod av1;
 pub(super) mod framer;
 pub(super) mod h264;
 pub(super) mod hevc;

@@ -7,7 +7,7 @@ mod audio;
 mod video;
 
 pub(super) use audio::audio_init;
-pub(super) use video::{Colour, HdrMetadata, avc_init, hevc_init};
+pub(super) use video::{Colour, HdrMetadata, av1_init, avc_init, hevc_init};
 
 use super::output::Sample;
 

@@ -1,6 +1,7 @@
 //! Sample entries of pictures (ISO/IEC 14496-15: `avc1`, `hvc1`) and the initialisation segments with them.
 
 use super::{Writer, init};
+use crate::segmenter::codec::av1::Sequence;
 use crate::segmenter::codec::h264::Sps;
 use crate::segmenter::codec::hevc::Sps as Sps265;
 
@@ -22,6 +23,29 @@ pub(in crate::segmenter) fn hevc_init(sps: &Sps265, sets: &[(u8, Vec<&[u8]>)], h
     video_init(b"hvc1", Shape { width: sps.width, height: sps.height, aspect }, |w| {
         w.boxed(b"hvcC", |w| hevc_configuration(w, sps, sets));
         colour_boxes(w, sps.vui.colour, hdr);
+    })
+}
+
+/// The initialisation segment of an AV1 track with its sequence header OBU.
+pub(in crate::segmenter) fn av1_init(sequence: &Sequence, header: &[u8], hdr: &HdrMetadata) -> Vec<u8> {
+    let shape = Shape { width: sequence.width, height: sequence.height, aspect: (1, 1) };
+    video_init(b"av01", shape, |w| {
+        w.boxed(b"av1C", |w| {
+            let colour = &sequence.colour;
+            // AV1CodecConfigurationRecord (AV1 codec ISO media file format binding, 2.3).
+            w.u8(0x81).u8(sequence.profile << 5 | sequence.level);
+            let flags = [
+                sequence.high_tier,
+                colour.bit_depth > 8,
+                colour.bit_depth > 10,
+                colour.monochrome,
+                colour.subsampling.0,
+                colour.subsampling.1,
+            ];
+            let flags = flags.iter().fold(0, |bits, flag| bits << 1 | u8::from(*flag));
+            w.u8(flags << 2 | colour.chroma_sample_position).u8(0).bytes(header);
+        });
+        colour_boxes(w, sequence.colour.description, hdr);
     })
 }
 

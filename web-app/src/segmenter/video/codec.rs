@@ -17,6 +17,9 @@ pub(in crate::segmenter) trait VideoCodec: Debug + Default {
     /// Whether pictures are gone that this one or a later one may need.
     fn lacks_reference(&self, step: &Step<'_, Self::Header>, sets: &Self::Sets) -> bool;
 
+    /// A picture came that is damaged and is left out; its header, if that could be read.
+    fn damaged(&mut self, _header: Option<&Self::Header>) {}
+
     /// A whole picture came, whether it is given out or not.
     fn seen(&mut self, unit: &Unit<'_, Self::Header>, header: &Self::Header, sets: &Self::Sets);
 
@@ -136,7 +139,9 @@ pub(in crate::segmenter) struct Configuration {
 pub(in crate::segmenter) enum Role {
     /// Begins with a slice header.
     Slice,
-    /// Stands at the front of an access unit.
+    /// Stands at the front of an access unit, whatever is missing before it.
+    Border,
+    /// Stands at the front of an access unit, or of half a frame.
     Delimiter,
     /// Stands before the first slice, if it is there: after a slice it begins an access unit.
     Prefix,
@@ -146,6 +151,11 @@ pub(in crate::segmenter) enum Role {
 
 /// A codec whose streams are NAL units behind start codes.
 pub(in crate::segmenter) trait NalCodec: VideoCodec {
+    /// How NAL units are written into PES packets.
+    type Framing: Framing;
+
+    /// A unit has the time of the PES packet in which its last picture begins: the one that is shown.
+    const TIMED_BY_LAST: bool = false;
     /// Bytes of a NAL unit's header.
     const HEADER: usize;
     /// Bytes of a slice's NAL unit in which all of [`VideoCodec::Header`] is found.
@@ -169,7 +179,7 @@ pub(in crate::segmenter) trait NalCodec: VideoCodec {
     /// Whether a slice is of another picture than the one `before` it.
     fn begins_after(header: &Self::Header, before: &Self::Header) -> bool;
 
-    /// Whether a picture is half of a frame, so that the other half belongs to the same unit.
+    /// Whether a picture is no whole frame, so that another one belongs to the same unit.
     fn is_half(header: &Self::Header) -> bool;
 
     /// Whether a slice is of the other half of the frame that began with `first`.
@@ -180,4 +190,35 @@ pub(in crate::segmenter) trait NalCodec: VideoCodec {
 
     /// Takes a whole NAL unit that is no slice; `None` for a parameter set that cannot be used.
     fn take(sets: &mut Self::Sets, kind: u8, nal_unit: &[u8]) -> Option<Notes>;
+}
+
+/// How NAL units are written into PES packets.
+pub(in crate::segmenter) trait Framing: Debug + Default {
+    /// A PES packet begins; gives whether the one before ended too early.
+    fn begin(&mut self) -> bool;
+
+    /// Packets are missing.
+    fn lost(&mut self);
+
+    /// The bytes as a byte stream: NAL units behind start codes.
+    fn byte_stream<'a>(&'a mut self, data: &'a [u8]) -> &'a [u8];
+}
+
+/// A byte stream already.
+#[derive(Debug, Default)]
+pub(in crate::segmenter) struct StartCodes;
+
+impl Framing for StartCodes {
+    #[inline]
+    fn begin(&mut self) -> bool {
+        false
+    }
+
+    #[inline]
+    fn lost(&mut self) {}
+
+    #[inline]
+    fn byte_stream<'a>(&'a mut self, data: &'a [u8]) -> &'a [u8] {
+        data
+    }
 }

@@ -62,6 +62,7 @@ impl<C: VideoCodec> VideoFrames<C> {
         let due = self.due(unit, facts.as_ref(), times, lacks);
         let complete = self.make_up_missing(due.as_ref(), unit, facts.as_ref(), sets, release);
         if unit.damaged {
+            self.codec.damaged(unit.header.as_ref());
             release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
             return self.make_up_instead(due.as_ref(), sets, release);
         }

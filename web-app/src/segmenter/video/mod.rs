@@ -6,6 +6,7 @@ mod times;
 
 use super::Options;
 use super::access_unit::AccessUnits;
+use super::codec::av1::Av1;
 use super::codec::h264::H264;
 use super::codec::hevc::Hevc;
 use super::content::Content;
@@ -46,19 +47,26 @@ pub(super) enum FromUnit {
 pub(super) enum VideoTrack {
     H264(NalTrack<H264>),
     Hevc(NalTrack<Hevc>),
+    Av1(NalTrack<Av1>),
 }
 
-/// A PID with NAL units.
+/// A PID with NAL units, or OBUs.
 #[derive(Debug)]
 pub(super) struct NalTrack<C: NalCodec> {
     pub(super) pes: PesStream,
+    pub(super) framing: C::Framing,
     pub(super) units: AccessUnits<C>,
     pub(super) frames: VideoFrames<C>,
 }
 
 impl<C: NalCodec> NalTrack<C> {
     fn new(pid: u16, options: Options) -> Self {
-        Self { pes: PesStream::default(), units: AccessUnits::default(), frames: VideoFrames::new(pid, options) }
+        Self {
+            pes: PesStream::default(),
+            framing: C::Framing::default(),
+            units: AccessUnits::default(),
+            frames: VideoFrames::new(pid, options),
+        }
     }
 }
 
@@ -68,6 +76,7 @@ impl VideoTrack {
         match content {
             Content::H264 => Some(Self::H264(NalTrack::new(pid, options))),
             Content::Hevc => Some(Self::Hevc(NalTrack::new(pid, options))),
+            Content::Av1 => Some(Self::Av1(NalTrack::new(pid, options))),
             _ => None,
         }
     }
@@ -77,6 +86,7 @@ impl VideoTrack {
         match self {
             Self::H264(_) => Content::H264,
             Self::Hevc(_) => Content::Hevc,
+            Self::Av1(_) => Content::Av1,
         }
     }
 }

@@ -7,7 +7,9 @@ use super::{Parity, Pps, Present, SliceHeader, Sps, has_slice_header, nal, sei, 
 use crate::segmenter::fmp4;
 use crate::segmenter::parameter_sets::{ParameterSets, UNIT_MAX};
 use crate::segmenter::unit::{Nal, Notes, Unit};
-use crate::segmenter::video::codec::{Configuration, Due, Facts, MadeUp, NalCodec, Order, Role, Step, VideoCodec};
+use crate::segmenter::video::codec::{
+    Configuration, Due, Facts, MadeUp, NalCodec, Order, Role, StartCodes, Step, VideoCodec,
+};
 
 /// What is remembered of an H.264 stream's pictures.
 #[derive(Debug, Default)]
@@ -193,6 +195,8 @@ impl VideoCodec for H264 {
 }
 
 impl NalCodec for H264 {
+    type Framing = StartCodes;
+
     const HEADER: usize = 1;
     const ENOUGH: usize = SliceHeader::ENOUGH;
 

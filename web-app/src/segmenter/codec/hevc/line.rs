@@ -5,7 +5,7 @@ use super::{Pps, SliceHeader, Sps, nal, sei};
 use crate::segmenter::fmp4::{self, HdrMetadata};
 use crate::segmenter::parameter_sets::{ParameterSets, UNIT_MAX};
 use crate::segmenter::unit::{Nal, Notes, Unit};
-use crate::segmenter::video::codec::{Configuration, Due, Facts, NalCodec, Order, Role, Step, VideoCodec};
+use crate::segmenter::video::codec::{Configuration, Due, Facts, NalCodec, Order, Role, StartCodes, Step, VideoCodec};
 
 /// SEI `payloadType` numbers.
 const MASTERING_DISPLAY: usize = 137;
@@ -220,6 +220,8 @@ impl VideoCodec for Hevc {
 }
 
 impl NalCodec for Hevc {
+    type Framing = StartCodes;
+
     const HEADER: usize = 2;
     const ENOUGH: usize = SliceHeader::ENOUGH;
 
