@@ -9,12 +9,14 @@ mod audio;
 mod audio_config;
 mod audio_switch;
 mod bits;
+mod boundaries;
 mod byte_stream;
 mod captions;
 mod certainty;
 mod clock;
 mod codec;
 mod content;
+mod cues;
 mod demux;
 mod descriptors;
 mod drift;
@@ -45,8 +47,10 @@ mod video;
 
 pub use options::{Options, Takes};
 pub use output::{
-    Clock, Cue, CueContent, DiscontinuityReason, Event, FaultReason, Init, Media, Micros, Output, Program,
-    ProgramEntry, Role, Sample, Schedule, Splice, SpliceCommand, Stream, StreamKind, TextPage, Track,
+    BreakDuration, Clock, Cue, CueContent, DeliveryRestrictions, DiscontinuityReason, Event, FaultReason, Init, Media,
+    Micros, Output, Program, ProgramEntry, Role, Sample, Schedule, ScheduledSplice, Segmentation, Splice, SpliceAudio,
+    SpliceCommand, SpliceComponent, SpliceDescriptor, SpliceDescriptorContent, SpliceInsert, Stream, StreamKind,
+    TextPage, Track, Upid,
 };
 pub use sound::{Flac, NotDecodable, SoundCodec, SoundDecoder};
 

@@ -86,7 +86,7 @@ impl Playing {
     pub(super) fn damage(&mut self, part: Part, pid: u16) {
         match part {
             Part::Video | Part::Audio => self.tracks.damage(pid, &mut self.release),
-            Part::Data => self.metadata.damage(pid),
+            Part::Data => self.metadata.damage(pid, &mut self.release),
         }
     }
 
@@ -95,6 +95,7 @@ impl Playing {
         self.tracks.finish(&mut self.release);
         self.metadata.finish(&mut self.release);
         self.release.begin(true);
+        self.release.finish_cues();
         self.release.finish_video();
         self.release.tell_program();
         self.release.flush_audio();

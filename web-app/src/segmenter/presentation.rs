@@ -11,7 +11,9 @@ use amt_shared::clock::TICKS_PER_SECOND;
 
 use super::audio::{AudioFrame, ticks};
 use super::audio_config::AudioConfig;
+use super::boundaries::Boundaries;
 use super::captions::CaptionOrder;
+use super::cues::Boundary;
 use super::fmp4;
 use super::output::{DiscontinuityReason, Init, Media, Micros, Output, Sample, Track};
 use super::timeline::{Basis, Due, Timeline};
@@ -68,7 +70,9 @@ struct AudioPlace {
     strict: bool,
     /// Another programme begins: its times have nothing to do with those before.
     begins: bool,
-    /// What the next segment holds.
+    /// Where segments begin besides.
+    boundaries: Boundaries,
+    /// What the next segments hold.
     data: Vec<u8>,
     samples: Vec<Sample>,
 }
@@ -209,8 +213,27 @@ impl Presentation {
         place.advance(length);
     }
 
-    /// Gives the audio frames placed since the last call as one segment.
+    /// Lets segments of the sound begin there; those of the picture begin with every frame.
+    pub(super) fn segments_begin(&mut self, boundaries: impl Iterator<Item = Boundary>) {
+        for boundary in boundaries {
+            self.audio.boundaries.add(boundary, self.audio.end);
+        }
+    }
+
+    /// Gives the audio frames placed since the last call as one segment, or as several where one is to begin in between.
     pub(super) fn flush_audio(&mut self, received: Micros, outputs: &mut VecDeque<Output>) {
+        while let Some(count) = self.audio.boundaries.cut() {
+            let place = &mut self.audio;
+            let samples = place.samples.split_off(count.min(place.samples.len()));
+            let length = place.samples.iter().map(|sample| sample.size as usize).sum::<usize>();
+            let data = place.data.split_off(length.min(place.data.len()));
+            self.give_audio(received, outputs);
+            (self.audio.samples, self.audio.data) = (samples, data);
+        }
+        self.give_audio(received, outputs);
+    }
+
+    fn give_audio(&mut self, received: Micros, outputs: &mut VecDeque<Output>) {
         let place = &mut self.audio;
         if place.samples.is_empty() {
             return;
@@ -319,6 +342,8 @@ impl AudioPlace {
     }
 
     fn append(&mut self, dts: i64, source_pts: i64, samples: u32, data: &[u8]) {
+        let rate = self.config.as_ref().map_or(1, |config| config.sample_rate);
+        self.boundaries.frame(dts, samples, rate, self.samples.len());
         self.samples.push(Sample {
             dts: dts as u64,
             pts: dts,

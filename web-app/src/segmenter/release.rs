@@ -10,6 +10,7 @@ use super::audio::{AudioFrame, FromAudio};
 use super::audio_switch::AudioSwitch;
 use super::clock::ProgramClock;
 use super::content::Content;
+use super::cues::{Cues, Untimed};
 use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Stream, StreamKind, Track};
 use super::presentation::Presentation;
 use super::program::Choice;
@@ -32,6 +33,7 @@ pub(super) struct Release {
     /// Where the programme before ended.
     ends: [Option<i64>; 2],
     presentation: Presentation,
+    cues: Cues,
     faults: Vec<(FaultReason, Option<u16>, u64)>,
     /// Codecs that initialisation segments told, by PID.
     codecs: BTreeMap<u16, String>,
@@ -61,6 +63,7 @@ impl Default for Release {
             held_back: false,
             ends: [None; 2],
             presentation: Presentation::default(),
+            cues: Cues::default(),
             faults: Vec::new(),
             codecs: BTreeMap::new(),
             takes: Takes::default(),
@@ -254,6 +257,7 @@ impl Release {
 
     /// Goes on where the output of another programme ends.
     pub(super) fn take_over(&mut self, mut before: Self) {
+        before.finish_cues();
         before.finish_video();
         before.flush_audio();
         self.ends = before.presentation.ends();
@@ -281,6 +285,7 @@ impl Release {
         let held = start.release(&mut self.timeline, self.ends);
         self.start = None;
         self.tell_program();
+        self.follow_cues();
         for item in held {
             self.give(item);
         }
@@ -295,6 +300,7 @@ impl Release {
             Held::Video(frame, received) => {
                 self.tell_faults();
                 self.presentation.video(frame, &mut self.timeline, received, &mut self.queue);
+                self.follow_cues();
             }
             Held::Audio(audio, received) => self.give_audio(audio.pid, &audio.frame(), received),
             Held::Discontinuity(track, reason) => self.queue.push_back(Output::Discontinuity { track, reason }),
@@ -303,6 +309,26 @@ impl Release {
 
     fn give_audio(&mut self, pid: u16, frame: &AudioFrame<'_>, received: Micros) {
         self.presentation.audio(pid, frame, &mut self.timeline, received, &mut self.queue);
+        self.follow_cues();
+    }
+
+    /// Takes something that stands beside picture and sound.
+    pub(super) fn cue(&mut self, cue: Untimed) {
+        self.cues.take(cue, &self.timeline, self.start.is_none(), &mut self.queue);
+        self.presentation.segments_begin(self.cues.boundaries());
+    }
+
+    /// The timeline has gone on: what was held for it may be due.
+    #[inline]
+    fn follow_cues(&mut self) {
+        if self.cues.go_on(&self.timeline, &mut self.queue) {
+            self.presentation.segments_begin(self.cues.boundaries());
+        }
+    }
+
+    /// No more cues of the stream follow.
+    pub(super) fn finish_cues(&mut self) {
+        self.cues.finish(&self.timeline, &mut self.queue);
     }
 
     /// No more pictures of the stream follow.

@@ -18,6 +18,15 @@ const SKEW: i64 = TICKS_PER_SECOND * 5 / 2;
 /// As [`SKEW`], where nothing else is known: at a track's start.
 const START_SKEW: i64 = TICKS_PER_SECOND * 10;
 
+/// Where a time of what stands beside the tracks is in the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Beside {
+    /// On the output timeline.
+    pub(super) time: i64,
+    /// How far ahead of the nearest time of a track it stands in the source.
+    pub(super) ahead: i64,
+}
+
 /// How long two tracks may stand beside each other with different offsets before they are put together: longer
 /// than one of them follows the other over a jump.
 const APART_MAX: i64 = TICKS_PER_SECOND * 2;
@@ -30,6 +39,10 @@ struct Lane {
     last: i64,
     /// Offset before the last time came, and the source time that was due then.
     before: Option<(i64, i64)>,
+    /// The source time at which the offset became another one, and what it was.
+    past: Option<(i64, i64)>,
+    /// The first source time with the offset that is.
+    since: i64,
 }
 
 /// See the module. Times are 90 kHz ticks.
@@ -89,7 +102,7 @@ impl Timeline {
 
     /// Lets the output of `track` begin: the source time `origin` becomes `at`.
     pub(super) fn start(&mut self, track: Track, origin: i64, at: i64) {
-        self.lanes[track as usize] = Lane { offset: Some(at - origin), last: origin, before: None };
+        self.lanes[track as usize] = Lane { offset: Some(at - origin), last: origin, since: origin, ..Lane::default() };
     }
 
     /// What is added to source times of `track`; `None` before the first.
@@ -107,9 +120,44 @@ impl Timeline {
             (None, _) => first_offset(other, due.source),
         };
         let before = own.offset.zip(due.expected).map(|(offset, expected)| (offset, expected - offset));
-        self.lanes[track as usize] = Lane { offset: Some(offset), last: due.source, before };
+        let (past, since) = (own.past, own.since);
+        self.lanes[track as usize] = Lane { offset: Some(offset), last: due.source, before, past, since };
         let offset = self.put_together(track, offset, (due.source - own.last).clamp(0, HOLE));
+        if own.offset != Some(offset) {
+            let lane = &mut self.lanes[track as usize];
+            (lane.past, lane.since) = (own.offset.map(|before| (own.last, before)), due.source);
+        }
         Place { time: due.source + offset, jumped: own.offset.is_some_and(|own| own != offset) }
+    }
+
+    /// Where something is that is presented at a source time, together with the tracks. What comes just behind a jump of
+    /// the clock may belong before it.
+    pub(super) fn beside(&self, source: i64) -> Option<Beside> {
+        let now = self.lanes.iter().filter_map(|lane| Some((lane.last, lane.offset?)));
+        let recent = |lane: &&Lane| (lane.last - lane.since).abs() < SKEW;
+        let before = self.lanes.iter().filter(recent).filter_map(|lane| lane.past);
+        now.chain(before)
+            .map(|(last, offset)| Beside { time: source.saturating_add(offset), ahead: source.saturating_sub(last) })
+            .min_by_key(|place| place.ahead.unsigned_abs())
+    }
+
+    /// Where a source time that is still to come will be, by the clock as it goes now.
+    pub(super) fn ahead(&self, source: i64) -> Option<i64> {
+        let lanes = self.lanes.iter().filter_map(|lane| Some((lane.last, lane.offset?)));
+        let offset = lanes.min_by_key(|(last, _)| source.abs_diff(*last)).map(|(_, offset)| offset);
+        offset.map(|offset| source.saturating_add(offset))
+    }
+
+    /// Whether a source time lies by more than `by` before those of all tracks.
+    pub(super) fn is_past(&self, source: i64, by: i64) -> bool {
+        let mut begun = self.lanes.iter().filter(|lane| lane.offset.is_some()).peekable();
+        begun.peek().is_some() && begun.all(|lane| lane.last - source > by)
+    }
+
+    /// Whether a time has come, of any track, that stands further than `by` from where both of them are placed.
+    pub(super) fn is_jumping(&self, by: i64) -> bool {
+        let mut begun = self.lanes.iter().filter(|lane| lane.offset.is_some()).peekable();
+        begun.peek().is_some() && self.reference.is_some_and(|now| begun.all(|lane| (now - lane.last).abs() > by))
     }
 
     /// Two tracks whose times stand beside each other are on one clock: where their offsets have differed for

@@ -2,6 +2,7 @@
 //! and a reading of what comes out.
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+pub mod beside;
 pub mod decode;
 pub mod measure;
 

@@ -3,10 +3,18 @@
 mod cue;
 mod program;
 mod reason;
+mod splice;
+mod splice_descriptor;
+mod upid;
 
-pub use cue::{Clock, Cue, CueContent, Splice, SpliceCommand};
+pub use cue::{Clock, Cue, CueContent};
 pub use program::{Event, Program, ProgramEntry, Role, Schedule, Stream, StreamKind, TextPage};
 pub use reason::{DiscontinuityReason, FaultReason};
+pub use splice::{BreakDuration, ScheduledSplice, Splice, SpliceCommand, SpliceComponent, SpliceInsert};
+pub use splice_descriptor::{
+    DeliveryRestrictions, Segmentation, SpliceAudio, SpliceDescriptor, SpliceDescriptorContent,
+};
+pub use upid::Upid;
 
 use std::fmt;
 

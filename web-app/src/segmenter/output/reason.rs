@@ -55,7 +55,9 @@ pub enum FaultReason {
     DamagedFrame,
     /// An audio frame with a hole in it, or bytes that are no audio frame, left out.
     DamagedAudio,
-    /// A frame larger than any that is played here, left out.
+    /// A PES packet or a tag beside picture and sound with a hole in it, left out.
+    DamagedData,
+    /// A frame, or a packet of data, larger than any that is played here, left out.
     Oversize,
     /// A parameter set that cannot be read or is not played here.
     ParameterSet,
@@ -84,6 +86,7 @@ impl FaultReason {
             Self::Scrambled => "scrambled",
             Self::DamagedFrame => "damaged_frame",
             Self::DamagedAudio => "damaged_audio",
+            Self::DamagedData => "damaged_data",
             Self::Oversize => "oversize",
             Self::ParameterSet => "parameter_set",
             Self::NotDecodable => "not_decodable",

@@ -3,12 +3,12 @@
 use crate::segmenter::{self, CueContent, SpliceCommand};
 use serde::{Deserialize, Serialize};
 
-/// Something with a time besides picture and sound, without its bytes: the section, the tag or the `cc_data`.
+/// Something with a time besides picture and sound, without its bytes: the section, the tag, the `cc_data` or the PES packet's data.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Cue {
     /// The PID that it came on.
     pub pid: u16,
-    /// `splice`, `id3` or `captions`.
+    /// `splice`, `id3`, `captions`, `teletext` or `subtitles`.
     pub kind: String,
     /// When it is due, in seconds of the output timeline; `None` where it is due at once or has no time.
     pub due: Option<f64>,
@@ -27,10 +27,12 @@ impl Cue {
         let (mut command, mut out_of_network, mut descriptors) = (None, None, Vec::new());
         if let CueContent::Splice(splice) = &cue.content {
             command = Some(splice.command.as_str().to_owned());
-            if let SpliceCommand::Insert { out_of_network: out, cancel: false, .. } = &splice.command {
-                out_of_network = Some(*out);
+            if let SpliceCommand::Insert(insert) = &splice.command
+                && !insert.cancel
+            {
+                out_of_network = Some(insert.out_of_network);
             }
-            descriptors.clone_from(&splice.descriptors);
+            descriptors = splice.descriptors.iter().map(ToString::to_string).collect();
         }
         let due = cue.pts.map(|pts| pts as f64 / 90_000.0);
         Self { pid: cue.pid, kind: cue.content.as_str().into(), due, command, out_of_network, descriptors }
@@ -41,7 +43,10 @@ impl Cue {
     pub fn bytes(cue: &segmenter::Cue) -> &[u8] {
         match &cue.content {
             CueContent::Splice(splice) => &splice.section,
-            CueContent::Id3(bytes) | CueContent::Captions(bytes) => bytes,
+            CueContent::Id3(bytes)
+            | CueContent::Captions(bytes)
+            | CueContent::Teletext(bytes)
+            | CueContent::Subtitles(bytes) => bytes,
         }
     }
 }
