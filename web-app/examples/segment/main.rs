@@ -3,6 +3,8 @@
 //! It runs on the host; `wasm-pack test` builds examples too, for browsers, where it does nothing.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod programme;
+#[cfg(not(target_arch = "wasm32"))]
 mod tool;
 
 #[cfg(not(target_arch = "wasm32"))]

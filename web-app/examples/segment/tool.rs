@@ -13,6 +13,8 @@ use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde_json::{Value, json};
 
+use crate::programme;
+
 /// Turns a transport stream into fMP4 and prints what comes out, one JSON object a line. Damaged input is no
 /// error; a file that cannot be read, or in which no transport stream is found, is.
 #[derive(Parser)]
@@ -25,6 +27,12 @@ struct Arguments {
     /// Write the tracks to `video.mp4` and `audio.mp4` here; a new initialisation segment begins `video-2.mp4`.
     #[arg(long)]
     output_dir: Option<PathBuf>,
+    /// Play this programme (`program_number`) as soon as its PMT has come; otherwise the first that can be played.
+    #[arg(long)]
+    program: Option<u16>,
+    /// Play the sound of this PID; otherwise the first that is no commentary.
+    #[arg(long)]
+    audio_pid: Option<u16>,
     /// What browsers get, as they do not bear missing references: after a damaged frame, leave out all frames up
     /// to the next random access point, and from there on take mentions of pictures from before out of the slices.
     #[arg(long)]
@@ -61,6 +69,12 @@ fn run(arguments: &Arguments) -> Result<()> {
         ..Options::default()
     };
     let mut segmenter = Segmenter::new(options);
+    if arguments.program.is_some() {
+        segmenter.choose_program(arguments.program);
+    }
+    if arguments.audio_pid.is_some() {
+        segmenter.choose_audio(arguments.audio_pid);
+    }
     let mut printer = Printer {
         lines: BufWriter::new(io::stdout().lock()),
         files: arguments.output_dir.clone().map(Files::new).transpose()?,
@@ -119,24 +133,10 @@ impl<W: Write> Printer<W> {
 
     fn output(&mut self, output: &Output) -> Result<()> {
         match output {
-            Output::Programs(_)
-            | Output::Schedule(_)
-            | Output::Cue(_)
-            | Output::Clock(_)
-            | Output::DecoderWanted(_) => {}
-            Output::Program(program) => {
-                let streams: Vec<Value> = program
-                    .streams
-                    .iter()
-                    .map(|stream| {
-                        json!({
-                            "pid": stream.pid, "stream_type": stream.stream_type, "kind": stream.kind.as_str(),
-                            "codec": stream.codec, "selected": stream.selected,
-                        })
-                    })
-                    .collect();
-                self.line(&json!({"type": "program", "program": program.number, "streams": streams}))?;
-            }
+            Output::Programs(list) => self.line(&programme::list(list))?,
+            Output::Schedule(schedule) => self.line(&programme::schedule(schedule))?,
+            Output::Cue(_) | Output::Clock(_) | Output::DecoderWanted(_) => {}
+            Output::Program(program) => self.line(&programme::program(program))?,
             Output::Init(init) => {
                 self.line(&init_line(init))?;
                 if let Some(files) = &mut self.files {

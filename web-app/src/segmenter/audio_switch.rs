@@ -24,20 +24,35 @@ pub(super) struct AudioSwitch {
     held: VecDeque<(HeldAudio, Micros)>,
     /// Where the next frame is due, 90 kHz of the source; `None` until the stream has told a time.
     due: Option<i64>,
+    /// Frames of the old track that were left out since the last of the new one.
+    left_out: usize,
 }
 
 impl AudioSwitch {
     pub(super) const fn new(to: u16) -> Self {
-        Self { to, held: VecDeque::new(), due: None }
+        Self { to, held: VecDeque::new(), due: None, left_out: 0 }
     }
 
     /// Holds a frame of the new track.
     pub(super) fn hold(&mut self, frame: &AudioFrame<'_>, received: Micros) {
+        self.left_out = 0;
         let mut held = HeldAudio::new(self.to, frame);
         // Each has its time, as any of them may be the first that is given.
         let Some(pts) = held.time(self.due) else { return };
         self.due = Some(pts + held.ticks());
         self.held.push_back((held, received));
+    }
+
+    /// Whether the old track goes on behind `end`, 90 kHz of the source. It does not where the new one comes later in
+    /// the stream than the old one: then it has to be waited for once, but not if it stops coming.
+    pub(super) fn old_goes_on(&mut self, end: Option<i64>) -> bool {
+        let comes_later = self.held.is_empty() && self.due.zip(end).is_some_and(|(due, end)| due <= end);
+        if !comes_later || self.left_out == HELD_MAX {
+            self.due = self.due.filter(|_| !comes_later);
+            return true;
+        }
+        self.left_out += 1;
+        false
     }
 
     /// The new track's frames, if they go on where the old one's end: at `end`, 90 kHz of the source.

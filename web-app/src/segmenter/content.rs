@@ -165,6 +165,34 @@ impl Content {
         }
     }
 
+    /// By what the bytes of its sound are.
+    pub(super) const fn of_audio(codec: AudioCodec) -> Self {
+        match codec {
+            AudioCodec::AacAdts => Self::Adts,
+        }
+    }
+
+    /// The `stream_type` that says so, where one does; else that of private data.
+    pub(super) const fn stream_type(self) -> u8 {
+        match self {
+            Self::H264 => 0x1B,
+            Self::Hevc => 0x24,
+            Self::Adts => 0x0F,
+            Self::Latm => 0x11,
+            Self::MpegAudio => 0x03,
+            Self::Ac3 => 0x81,
+            Self::Eac3 => 0x87,
+            Self::OtherVideo(_) => 0x02,
+            _ => 0x06,
+        }
+    }
+
+    /// Whether a stream that was taken for `self` and proves to be `other` is what it was taken for.
+    pub(super) fn agrees(self, other: Self) -> bool {
+        let is_ac3 = |content| matches!(content, Self::Ac3 | Self::Eac3);
+        self == other || is_ac3(self) && is_ac3(other)
+    }
+
     /// Picture, sound or neither.
     pub(super) const fn kind(self) -> StreamKind {
         match self {

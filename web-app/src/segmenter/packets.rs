@@ -8,8 +8,10 @@ use amt_shared::ts::{PACKET_LEN, Packet, pid};
 use super::Options;
 use super::certainty::Certainty;
 use super::demux::Found;
+use super::inquiries::{Answer, Inquiries};
 use super::output::{FaultReason, Micros, Output};
 use super::playing::{Part, Playing};
+use super::recognition::Search;
 use super::tables::{Tables, Told};
 
 /// Faults are told after so many packets at the latest.
@@ -25,8 +27,8 @@ enum Route {
     /// PAT, PMT, service information.
     Table,
     Part(Part),
-    /// Only to the programme that is about to be played.
-    Next,
+    /// Not to the programme that is played: to the one that is about to be, or only to be looked into.
+    Aside,
 }
 
 /// See the module.
@@ -39,6 +41,10 @@ pub(super) struct Packets {
     tables: Tables,
     playing: Playing,
     next: Option<Next>,
+    /// Looks for streams while there are no tables.
+    search: Option<Box<Search>>,
+    /// Looks whether streams carry what the tables say.
+    inquiries: Inquiries,
     last_pid: u16,
 }
 
@@ -72,6 +78,8 @@ impl Packets {
             tables: Tables::new(options.takes),
             playing: Playing::new(options),
             next: None,
+            search: Some(Box::default()),
+            inquiries: Inquiries::default(),
             last_pid: 0,
         };
         packets.route();
@@ -145,6 +153,9 @@ impl Packets {
         self.last_pid = pid;
         let route = self.routes[usize::from(pid)];
         if route == Route::Nowhere {
+            if self.search.is_some() {
+                self.search(bytes);
+            }
             return;
         }
         let release = &mut self.playing.release;
@@ -160,7 +171,7 @@ impl Packets {
             self.playing.release.clock(&packet);
         }
         match route {
-            Route::Nowhere | Route::Next | Route::Clock => {}
+            Route::Nowhere | Route::Aside | Route::Clock => {}
             Route::Part(part) => {
                 if self.playing.packet(part, &packet) {
                     self.settle();
@@ -168,9 +179,41 @@ impl Packets {
             }
             Route::Table => return self.table(pid, &packet),
         }
+        if self.inquiries.are_open() {
+            self.inquire(&packet);
+        }
         if self.next.is_some() {
             self.next_packet(pid, &packet);
         }
+    }
+
+    /// Looks for streams where no tables are.
+    #[cold]
+    fn search(&mut self, bytes: &[u8; PACKET_LEN]) {
+        let Some(search) = &mut self.search else { return };
+        let made_up = search.packet(bytes);
+        self.search.take_if(|search| search.is_over());
+        if made_up.is_some_and(|pmt| self.tables.programs.make_up(pmt)) {
+            self.follow();
+        }
+    }
+
+    /// Looks whether a stream carries what its PMT says; if it does not, it is played as what it is, from where that
+    /// began to show.
+    #[cold]
+    fn inquire(&mut self, packet: &Packet<'_>) {
+        let Some(answer) = self.inquiries.packet(packet, &self.playing.release) else { return };
+        let Answer { pid, stream_type, content, held } = answer;
+        if !self.tables.programs.correct(pid, stream_type, content) {
+            return;
+        }
+        self.follow();
+        for bytes in &held {
+            if let (Route::Part(part), Ok(packet)) = (self.routes[usize::from(pid)], Packet::parse(bytes)) {
+                self.playing.packet(part, &packet);
+            }
+        }
+        self.settle();
     }
 
     /// Something was found out about the streams that are played.
@@ -203,6 +246,10 @@ impl Packets {
         let Some(next) = self.next.take() else { return };
         let before = core::mem::replace(&mut self.playing, *next.playing);
         self.playing.release.take_over(before.release);
+        if let Some(choice) = self.tables.programs.choice().filter(|choice| self.playing.number == Some(choice.number))
+        {
+            self.inquiries.follow(&choice.streams);
+        }
         self.tables.playing(self.playing.number, &mut self.playing.release);
         self.tell_programs();
         self.route();
@@ -227,7 +274,15 @@ impl Packets {
     /// Plays what is chosen now: what the streams of the programme are, or another programme.
     fn follow(&mut self) {
         let Some(choice) = self.tables.programs.choice() else { return };
-        if self.playing.number.is_none_or(|number| number == choice.number) {
+        let made_up = choice.number == 0;
+        if !made_up {
+            self.search = None;
+        }
+        let goes_on = |number| number == choice.number || number == 0 && self.playing.tracks.are_of(choice);
+        if self.playing.number.is_none_or(goes_on) {
+            if !made_up {
+                self.inquiries.follow(&choice.streams);
+            }
             // Another one that was waited for is not wanted any more.
             self.next = None;
             self.playing.follow(choice);
@@ -258,11 +313,14 @@ impl Packets {
         for pid in self.tables.information_pids() {
             self.routes[usize::from(pid)] = Route::Table;
         }
+        for pid in self.inquiries.pids() {
+            self.routes[usize::from(pid)] = Route::Aside;
+        }
         if let Some(next) = &mut self.next {
             next.parts.clear();
             next.parts.extend(next.playing.pids());
             for (pid, _) in &next.parts {
-                self.routes[usize::from(*pid)] = Route::Next;
+                self.routes[usize::from(*pid)] = Route::Aside;
             }
         }
         for (pid, part) in self.playing.pids() {
@@ -278,7 +336,7 @@ impl Packets {
     fn damage(&mut self, pid: u16) {
         match self.routes[usize::from(pid)] {
             Route::Nowhere | Route::Clock => {}
-            Route::Next | Route::Part(_) => {
+            Route::Aside | Route::Part(_) => {
                 if let Route::Part(part) = self.routes[usize::from(pid)] {
                     self.playing.damage(part, pid);
                 }

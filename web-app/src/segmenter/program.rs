@@ -14,6 +14,8 @@ use super::psi::{Section, SectionError, Sections};
 
 /// PMTs that are followed.
 const PROGRAMS_MAX: usize = 256;
+/// Streams that are told apart from what their PMT says.
+const CORRECTIONS_MAX: usize = 256;
 /// How often a PMT comes before those that never came are not waited for.
 const PATIENCE: u32 = 3;
 
@@ -48,6 +50,10 @@ pub(super) struct Programs {
     pmts: BTreeMap<u16, Known>,
     /// Programmes whose packets are encrypted.
     encrypted: BTreeSet<u16>,
+    /// What streams proved to carry, by PID, and what their PMT said: their `stream_type`.
+    corrections: BTreeMap<u16, (u8, Content)>,
+    /// What was made up of streams that were recognised by their bytes, for want of tables.
+    made_up: Option<Pmt>,
     /// What the viewer chose.
     wanted: Option<u16>,
     choice: Option<Choice>,
@@ -104,6 +110,23 @@ impl Programs {
             return false;
         }
         self.encrypted.insert(number) && self.follow()
+    }
+
+    /// A stream proved to carry something else than its PMT says; whether something else is to be played now.
+    pub(super) fn correct(&mut self, pid: u16, stream_type: u8, content: Content) -> bool {
+        if self.corrections.len() < CORRECTIONS_MAX || self.corrections.contains_key(&pid) {
+            self.corrections.insert(pid, (stream_type, content));
+        }
+        for known in self.pmts.values_mut() {
+            correct(&self.corrections, &mut known.pmt);
+        }
+        self.follow()
+    }
+
+    /// Plays streams that were recognised by their bytes, while no PMT comes; whether something else is to be played.
+    pub(super) fn make_up(&mut self, pmt: Pmt) -> bool {
+        self.made_up = Some(pmt);
+        self.follow()
     }
 
     /// All programmes, without what service information says of them.
@@ -208,10 +231,11 @@ impl Programs {
     }
 
     /// Whether the programme changed; `None` for one that the PAT does not have here.
-    fn take_pmt(&mut self, pid: u16, number: u16, pmt: Pmt) -> Option<bool> {
+    fn take_pmt(&mut self, pid: u16, number: u16, mut pmt: Pmt) -> Option<bool> {
         if !self.programs.contains(&(number, pid)) {
             return None;
         }
+        correct(&self.corrections, &mut pmt);
         let mut changed = !self.pmts.contains_key(&number);
         let known = self.pmts.entry(number).or_default();
         known.seen = known.seen.saturating_add(1);
@@ -232,16 +256,29 @@ impl Programs {
             (None, Some((number, 1))) => {
                 self.first_playable().filter(|other| self.rank(*other) > Some(1)).or(Some(number))
             }
-            _ => self.first_playable(),
+            // What was made up goes over to the programme that has its streams.
+            _ => self.made_up_as().or_else(|| self.first_playable()),
         };
+        if number.is_some() {
+            self.made_up = None;
+        }
         self.choose(number)
     }
 
-    fn choose(&mut self, number: Option<u16>) -> bool {
-        let Some((number, known)) = number.and_then(|number| Some((number, self.pmts.get(&number)?))) else {
-            return false;
+    /// The programme that has the streams of the one that was made up.
+    fn made_up_as(&self) -> Option<u16> {
+        let pids = self.made_up.as_ref()?.streams.iter().map(|stream| stream.pid);
+        let has = |number: &u16| {
+            let streams = self.pmts.get(number).map(|known| &known.pmt.streams);
+            streams.is_some_and(|streams| pids.clone().all(|pid| streams.iter().any(|stream| stream.pid == pid)))
         };
-        let Pmt { pcr_pid, ref streams, .. } = known.pmt;
+        self.programs.iter().map(|(number, _)| *number).find(has)
+    }
+
+    fn choose(&mut self, number: Option<u16>) -> bool {
+        let known = number.and_then(|number| Some((number, &self.pmts.get(&number)?.pmt)));
+        let Some((number, pmt)) = known.or_else(|| Some((0, self.made_up.as_ref()?))) else { return false };
+        let Pmt { pcr_pid, ref streams, .. } = *pmt;
         let choice = Some(Choice { number, pcr_pid, streams: streams.clone() });
         if choice == self.choice {
             return false;
@@ -279,5 +316,16 @@ impl Programs {
         }
         // Nothing is played for certain: what may turn out to be, else the first, so that it can be named.
         second_best.map(|(_, number)| number)
+    }
+}
+
+/// Puts right what a PMT says of streams that proved to carry something else.
+fn correct(corrections: &BTreeMap<u16, (u8, Content)>, pmt: &mut Pmt) {
+    for stream in &mut pmt.streams {
+        if let Some((stream_type, content)) = corrections.get(&stream.pid)
+            && *stream_type == stream.stream_type
+        {
+            stream.content = *content;
+        }
     }
 }

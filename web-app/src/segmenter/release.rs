@@ -122,6 +122,11 @@ impl Release {
         }
     }
 
+    /// Whether something of a PID came out, so that it is known what it carries.
+    pub(super) fn knows(&self, pid: u16) -> bool {
+        self.codecs.contains_key(&pid)
+    }
+
     /// Bytes of a track came.
     pub(super) fn coming(&mut self, track: Track) {
         if let Some(start) = &mut self.start {
@@ -171,7 +176,7 @@ impl Release {
                     self.audio_pid = Some(pid);
                     self.news = true;
                 }
-                if self.audio_pid != Some(pid) {
+                if self.audio_pid != Some(pid) || self.switch.is_some() && !self.old_goes_on() {
                     return;
                 }
                 self.codecs.insert(pid, frame.config.codec());
@@ -206,9 +211,19 @@ impl Release {
         self.switch.as_ref().map(|switch| switch.to)
     }
 
-    fn follow_switch(&mut self) {
+    /// Where the sound that came out ends, 90 kHz of the source.
+    fn audio_source_end(&self) -> Option<i64> {
         let [_, end] = self.presentation.ends();
-        let end = end.zip(self.timeline.offset(Track::Audio)).map(|(end, offset)| end - offset);
+        Some(end? - self.timeline.offset(Track::Audio)?)
+    }
+
+    fn old_goes_on(&mut self) -> bool {
+        let end = self.audio_source_end();
+        self.switch.as_mut().is_none_or(|switch| switch.old_goes_on(end))
+    }
+
+    fn follow_switch(&mut self) {
+        let end = self.audio_source_end();
         let Some(switch) = &mut self.switch else { return };
         let Some(frames) = switch.take(end) else { return };
         self.audio_pid = Some(switch.to);

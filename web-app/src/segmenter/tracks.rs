@@ -25,6 +25,14 @@ struct Sound {
     stream: Elementary<AudioTrack>,
 }
 
+impl Sound {
+    /// Whether it is what the tables describe. What they do not know, its bytes have told.
+    fn is(&self, stream: &PmtStream) -> bool {
+        let unknown = [self.content, stream.content].contains(&Content::Unknown);
+        self.stream.pid() == stream.pid && (unknown || self.content.agrees(stream.content))
+    }
+}
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Tracks {
@@ -107,8 +115,7 @@ impl Tracks {
         let video = video.map(|stream| stream.pid);
         // What is played goes on, whatever else is announced now, unless it is not the viewer's choice.
         let is_played = |stream: &&PmtStream| {
-            release.audio_pid == Some(stream.pid)
-                && self.audio.iter().any(|sound| (sound.stream.pid(), sound.content) == (stream.pid, stream.content))
+            release.audio_pid == Some(stream.pid) && self.audio.iter().any(|sound| sound.is(stream))
         };
         let played = choice.streams.iter().find(is_played);
         let chosen = self.wanted_audio().or(played).or_else(|| self.default_audio()).cloned();
@@ -151,15 +158,12 @@ impl Tracks {
         let mut before = core::mem::take(&mut self.audio);
         self.audio = streams
             .iter()
-            .map(|stream| {
-                let same = |sound: &Sound| (sound.stream.pid(), sound.content) == (stream.pid, stream.content);
-                match before.iter().position(same) {
-                    Some(index) => before.swap_remove(index),
-                    None => Sound {
-                        content: stream.content,
-                        stream: Elementary::new(stream.pid, AudioTrack::new(stream.content.audio_codec())),
-                    },
-                }
+            .map(|stream| match before.iter().position(|sound| sound.is(stream)) {
+                Some(index) => Sound { content: stream.content, ..before.swap_remove(index) },
+                None => Sound {
+                    content: stream.content,
+                    stream: Elementary::new(stream.pid, AudioTrack::new(stream.content.audio_codec())),
+                },
             })
             .collect();
     }
@@ -179,6 +183,11 @@ impl Tracks {
 
     fn is_audio(&self, stream: &PmtStream) -> bool {
         stream.content.plays_as(self.options.takes) == Some(Track::Audio)
+    }
+
+    /// Whether a programme has the streams that come out.
+    pub(super) fn are_of(&self, choice: &Choice) -> bool {
+        self.video_pid().into_iter().chain(self.audio_pids()).all(|pid| choice.streams.iter().any(|of| of.pid == pid))
     }
 
     /// Bytes of the PID's last packet are wrong.

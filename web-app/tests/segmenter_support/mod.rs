@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use amt_shared::clock::{WRAP, pes_timestamp, write_pes_timestamp};
 use amt_shared::ts::{PACKET_LEN, Packet};
-use amt_web_app::segmenter::{Clock, Init, Options, Output, Program, Sample, Segmenter, Track};
+use amt_web_app::segmenter::{Clock, Init, Options, Output, Program, ProgramEntry, Sample, Schedule, Segmenter, Track};
 
 pub const VIDEO: u16 = 256;
 pub const AUDIO: u16 = 257;
@@ -35,9 +35,14 @@ pub struct Run {
     /// Samples with the checksum of their bytes.
     pub video: Vec<(Sample, u32)>,
     pub audio: Vec<(Sample, u32)>,
+    /// The timescale of each sample of sound.
+    pub rates: Vec<i64>,
     pub discontinuities: Vec<(Track, &'static str)>,
     pub faults: BTreeMap<&'static str, u64>,
     pub clocks: Vec<Clock>,
+    /// The lists of programmes.
+    pub lists: Vec<Vec<ProgramEntry>>,
+    pub schedules: Vec<Schedule>,
 }
 
 pub fn run(ts: &[u8]) -> Run {
@@ -45,9 +50,15 @@ pub fn run(ts: &[u8]) -> Run {
 }
 
 pub fn run_with(ts: &[u8], chunk: usize, options: Options) -> Run {
+    run_choosing(ts, chunk, options, |_, _| {})
+}
+
+/// As [`run_with`]; before each piece `choose` is given how many there were before, and the segmenter.
+pub fn run_choosing(ts: &[u8], chunk: usize, options: Options, mut choose: impl FnMut(usize, &mut Segmenter)) -> Run {
     let mut segmenter = Segmenter::new(options);
     let mut run = Run::default();
-    for piece in ts.chunks(chunk) {
+    for (index, piece) in ts.chunks(chunk).enumerate() {
+        choose(index, &mut segmenter);
         segmenter.push(piece, 0);
         run.take(&mut segmenter);
     }
@@ -60,7 +71,9 @@ impl Run {
     fn take(&mut self, segmenter: &mut Segmenter) {
         while let Some(output) = segmenter.poll() {
             match output {
-                Output::Programs(_) | Output::Schedule(_) | Output::Cue(_) => {}
+                Output::Programs(list) => self.lists.push(list),
+                Output::Schedule(schedule) => self.schedules.push(schedule),
+                Output::Cue(_) => {}
                 Output::DecoderWanted(_) => {}
                 Output::Clock(clock) => self.clocks.push(clock),
                 Output::Program(program) => self.programs.push(program),
@@ -73,7 +86,12 @@ impl Run {
                         let sample = (sample, crc32fast::hash(bytes));
                         match media.track {
                             Track::Video => self.video.push(sample),
-                            Track::Audio => self.audio.push(sample),
+                            Track::Audio => {
+                                let rate =
+                                    self.inits.iter().rfind(|init| init.track == Track::Audio).unwrap().timescale;
+                                self.rates.push(rate.into());
+                                self.audio.push(sample);
+                            }
                         }
                     }
                 }
@@ -90,23 +108,28 @@ impl Run {
     /// What must hold of any output whatever went in: decoding times without holes, presentation times that
     /// are the source's, sound and picture together to within `lip_sync` ticks of 90 kHz.
     pub fn check(&self, lip_sync: i64) {
-        for (track, samples) in [(Track::Video, &self.video), (Track::Audio, &self.audio)] {
-            for pair in samples.windows(2) {
+        let video_rates = vec![90_000; self.video.len()];
+        for (track, samples, rates) in
+            [(Track::Video, &self.video, &video_rates), (Track::Audio, &self.audio, &self.rates)]
+        {
+            for (pair, rates) in samples.windows(2).zip(rates.windows(2)) {
                 let (before, after) = (pair[0].0, pair[1].0);
-                assert_eq!(after.dts, before.dts + u64::from(before.duration), "{track}: {before:?} {after:?}");
+                let end = before.dts + u64::from(before.duration);
+                let (then, now) = (end * 90_000 / rates[0] as u64, after.dts * 90_000 / rates[1] as u64);
+                // Where the timescale changes, to the tick of both.
+                let same = if rates[0] == rates[1] { after.dts == end } else { then.abs_diff(now) <= 3 };
+                assert!(same, "{track}: {before:?} {after:?}");
             }
             for (sample, _) in samples {
                 assert!((1..=900_000).contains(&sample.duration), "{track}: {sample:?}");
                 assert!(sample.size > 0);
             }
         }
-        let rate =
-            self.inits.iter().find(|init| init.track == Track::Audio).map_or(1, |init| i64::from(init.timescale));
         // Where both tracks show the same source time, they must stand at the same output time.
         let offset = |sample: &Sample, rate: i64| sample.pts * 90_000 / rate - sample.source_pts;
-        for (audio, _) in &self.audio {
+        for ((audio, _), rate) in self.audio.iter().zip(&self.rates) {
             // A source that loops shows the same times again: the nearest of them is meant.
-            let apart = |v: &Sample| (offset(audio, rate) - offset(v, 90_000)).abs();
+            let apart = |v: &Sample| (offset(audio, *rate) - offset(v, 90_000)).abs();
             let beside = self.video.iter().map(|(v, _)| v).filter(|v| (v.source_pts - audio.source_pts).abs() < 9000);
             if let Some(near) = beside.min_by_key(|v| apart(v)) {
                 assert!(apart(near) <= lip_sync, "sound and picture {} ticks apart: {audio:?} {near:?}", apart(near));
@@ -219,7 +242,9 @@ pub enum Length {
 #[derive(Default)]
 pub struct Muxer {
     pub ts: Vec<u8>,
-    counters: BTreeMap<u16, u8>,
+    /// PIDs of sound besides [`AUDIO`].
+    pub sound: Vec<u16>,
+    pub counters: BTreeMap<u16, u8>,
 }
 
 impl Muxer {
@@ -248,15 +273,19 @@ impl Muxer {
         self.section(pid, 2, program, version, &body);
     }
 
-    fn section(&mut self, pid: u16, table: u8, extension: u16, version: u8, body: &[u8]) {
-        let length = (body.len() + 9) as u16;
-        let mut bytes = vec![table];
-        bytes.extend((0xB000 | length).to_be_bytes());
-        bytes.extend(extension.to_be_bytes());
-        bytes.extend([0xC1 | version << 1, 0, 0]);
-        bytes.extend_from_slice(body);
-        bytes.extend(section_crc(&bytes).to_be_bytes());
-        bytes.insert(0, 0);
+    /// A PMT whose streams have descriptors.
+    pub fn pmt_described(&mut self, pid: u16, program: u16, version: u8, info: &[u8], streams: &[(u8, u16, &[u8])]) {
+        self.section(pid, 2, program, version, &pmt_body(info, streams));
+    }
+
+    /// A section that is current and the only one of its table.
+    pub fn section(&mut self, pid: u16, table: u8, extension: u16, version: u8, body: &[u8]) {
+        self.sections(pid, &[section(table, extension, [0xC1 | version << 1, 0, 0], body)]);
+    }
+
+    /// Sections one behind the other, the first from the start of a packet on.
+    pub fn sections(&mut self, pid: u16, sections: &[Vec<u8>]) {
+        let mut bytes = [&[0][..], &sections.concat()].concat();
         let padded = bytes.len().next_multiple_of(184);
         bytes.resize(padded, 0xFF);
         for (index, piece) in bytes.chunks(184).enumerate() {
@@ -287,7 +316,7 @@ impl Muxer {
 
     /// A PES packet over as many packets as it needs, the last filled up with stuffing.
     pub fn pes(&mut self, pes: &Pes, length: Length) {
-        let mut bytes = vec![0, 0, 1, if pes.pid == AUDIO { 0xC0 } else { 0xE0 }];
+        let mut bytes = vec![0, 0, 1, if pes.pid == AUDIO || self.sound.contains(&pes.pid) { 0xC0 } else { 0xE0 }];
         let times: Vec<u8> = match (pes.pts, pes.dts) {
             (Some(pts), Some(dts)) => [write_pes_timestamp(3, pts), write_pes_timestamp(1, dts)].concat(),
             (Some(pts), None) => write_pes_timestamp(2, pts).to_vec(),
@@ -306,6 +335,31 @@ impl Muxer {
             self.packet(pes.pid, index == 0, &[], piece);
         }
     }
+}
+
+/// What a PMT says, from its clock's PID on; streams are type, PID and descriptors.
+pub fn pmt_body(info: &[u8], streams: &[(u8, u16, &[u8])]) -> Vec<u8> {
+    let mut body = vec![0xE1, 0];
+    body.extend((0xF000 | info.len() as u16).to_be_bytes());
+    body.extend_from_slice(info);
+    for (stream_type, pid, descriptors) in streams {
+        body.push(*stream_type);
+        body.extend((0xE000 | pid).to_be_bytes());
+        body.extend((0xF000 | descriptors.len() as u16).to_be_bytes());
+        body.extend_from_slice(descriptors);
+    }
+    body
+}
+
+/// A section with the long header; `header` holds version and current_next_indicator, number and last number.
+pub fn section(table: u8, extension: u16, header: [u8; 3], body: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![table];
+    bytes.extend((0xB000 | (body.len() + 9) as u16).to_be_bytes());
+    bytes.extend(extension.to_be_bytes());
+    bytes.extend(header);
+    bytes.extend_from_slice(body);
+    bytes.extend(section_crc(&bytes).to_be_bytes());
+    bytes
 }
 
 /// The CRC of sections, bit by bit.

@@ -1,0 +1,95 @@
+//! Whether the streams of the programme carry what its PMT says.
+//!
+//! In: the first packets of each stream. Out: what a stream carries, where its bytes show clearly that it is something
+//! else. A stream of which something has come out needs no such look any more.
+
+use amt_shared::ts::{PACKET_LEN, Packet};
+
+use super::content::Content;
+use super::pmt::PmtStream;
+use super::recognition::Inquiry;
+use super::release::Release;
+
+/// Streams that are looked into.
+const STREAMS_MAX: usize = 32;
+
+/// A stream, what its PMT says, and the look into it as long as that goes on.
+#[derive(Debug)]
+struct Asked {
+    pid: u16,
+    stream_type: u8,
+    said: Content,
+    inquiry: Option<Inquiry>,
+}
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Inquiries {
+    streams: Vec<Asked>,
+    open: usize,
+}
+
+/// A stream carries something else than its PMT says.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) pid: u16,
+    pub(super) stream_type: u8,
+    pub(super) content: Content,
+    /// Its packets from a beginning on.
+    pub(super) held: Vec<[u8; PACKET_LEN]>,
+}
+
+impl Inquiries {
+    /// The programme has these streams now.
+    pub(super) fn follow(&mut self, streams: &[PmtStream]) {
+        let mut before = core::mem::take(&mut self.streams);
+        for stream in streams.iter().filter(|stream| !matches!(stream.content, Content::Data(_))).take(STREAMS_MAX) {
+            let same = |asked: &Asked| (asked.pid, asked.stream_type) == (stream.pid, stream.stream_type);
+            self.streams.push(match before.iter().position(same) {
+                Some(index) => before.swap_remove(index),
+                None => Asked {
+                    pid: stream.pid,
+                    stream_type: stream.stream_type,
+                    said: stream.content,
+                    inquiry: Some(Inquiry::new(stream.pid)),
+                },
+            });
+        }
+        self.count();
+    }
+
+    /// Whether packets are wanted.
+    #[inline]
+    pub(super) const fn are_open(&self) -> bool {
+        self.open > 0
+    }
+
+    /// The PIDs that packets are wanted of.
+    pub(super) fn pids(&self) -> impl Iterator<Item = u16> {
+        self.streams.iter().filter(|asked| asked.inquiry.is_some()).map(|asked| asked.pid)
+    }
+
+    /// Takes a packet of any PID.
+    pub(super) fn packet(&mut self, packet: &Packet<'_>, release: &Release) -> Option<Answer> {
+        let pid = packet.pid();
+        let asked = self.streams.iter_mut().find(|asked| asked.pid == pid)?;
+        let inquiry = asked.inquiry.as_mut()?;
+        let answered = release.knows(pid);
+        if !answered {
+            inquiry.packet(packet);
+            if !inquiry.is_over() {
+                return None;
+            }
+        }
+        let found = inquiry.found().filter(|content| !answered && !asked.said.agrees(*content));
+        let answer =
+            found.map(|content| Answer { pid, stream_type: asked.stream_type, content, held: inquiry.held().to_vec() });
+        asked.inquiry = None;
+        self.count();
+        answer
+    }
+
+    fn count(&mut self) {
+        self.open = self.streams.iter().filter(|asked| asked.inquiry.is_some()).count();
+    }
+}

@@ -1,0 +1,114 @@
+//! What one PID carries, by its bytes alone.
+//!
+//! In: its packets. Out: what it is, once that shows; and the packets that are held until then, from the beginning of
+//! a PES packet on, so that nothing is lost of what was recognised.
+
+use amt_shared::ts::{PACKET_LEN, Packet};
+
+use super::super::codec::framer::recognise as recognise_audio;
+use super::super::content::Content;
+use super::super::pes::PesStream;
+use super::video;
+
+/// Bytes of the stream looked at in one go: parameter sets stand at the beginning of an access unit, and so many bytes
+/// hold several frames of sound.
+const LOOKED_AT: usize = 16 << 10;
+/// They are looked at when so many have come, and again whenever there are twice as many.
+const FIRST_LOOK: usize = 736;
+/// PES packets after which a stream that shows nothing is left alone: more than a minute of pictures.
+const PES_MAX: u32 = 3000;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::segmenter) struct Inquiry {
+    pid: u16,
+    pes: PesStream,
+    bytes: Vec<u8>,
+    held: Vec<[u8; PACKET_LEN]>,
+    look_at: usize,
+    pes_packets: u32,
+    /// First and last presentation time, 33 bits.
+    times: Option<(u64, u64)>,
+    found: Option<Content>,
+}
+
+impl Inquiry {
+    pub(in crate::segmenter) fn new(pid: u16) -> Self {
+        Self { pid, look_at: FIRST_LOOK, ..Self::default() }
+    }
+
+    pub(in crate::segmenter) const fn pid(&self) -> u16 {
+        self.pid
+    }
+
+    /// What the stream carries, once that is known.
+    pub(in crate::segmenter) const fn found(&self) -> Option<Content> {
+        self.found
+    }
+
+    /// Whether it is not worth while to go on.
+    pub(in crate::segmenter) const fn is_over(&self) -> bool {
+        self.found.is_some() || self.pes_packets > PES_MAX
+    }
+
+    /// Whether PES packets come on the PID.
+    pub(super) const fn comes(&self) -> bool {
+        self.pes_packets > 0
+    }
+
+    /// First and last presentation time, 33 bits.
+    pub(super) const fn times(&self) -> Option<(u64, u64)> {
+        self.times
+    }
+
+    /// The packets held.
+    pub(in crate::segmenter) fn held(&self) -> &[[u8; PACKET_LEN]] {
+        &self.held
+    }
+
+    /// Takes a packet of the PID.
+    pub(in crate::segmenter) fn packet(&mut self, packet: &Packet<'_>) {
+        if packet.scrambled() || !packet.has_payload() {
+            return;
+        }
+        let start = packet.payload_unit_start();
+        // A new piece begins with a PES packet, but only once there was enough of the old one.
+        if start && self.found.is_none() && self.bytes.len() >= LOOKED_AT {
+            self.bytes.clear();
+            self.held.clear();
+            self.look_at = FIRST_LOOK;
+        }
+        let piece = self.pes.push(packet.payload(), start);
+        if piece.malformed && self.pes_packets == 0 {
+            return;
+        }
+        if let Some(header) = piece.started {
+            self.pes_packets = self.pes_packets.saturating_add(1);
+            if let Some(pts) = header.pts {
+                self.times = Some((self.times.map_or(pts, |(first, _)| first), pts));
+            }
+        }
+        if self.found.is_some() || self.bytes.len() >= LOOKED_AT || self.held.is_empty() && !start {
+            return;
+        }
+        self.held.push(*packet.bytes());
+        self.bytes.extend_from_slice(piece.data);
+        if self.bytes.len() >= self.look_at {
+            self.look_at = self.bytes.len() * 2;
+            self.found = video::recognise(&self.bytes).or_else(|| sound(&self.bytes));
+        }
+    }
+}
+
+/// Which codec of sound the bytes are of.
+fn sound(bytes: &[u8]) -> Option<Content> {
+    // DTS, 14 and 16 bits, both byte orders (ETSI TS 102 114, 5.3): several frames.
+    let dts = |sync: &[u8; 4]| bytes.windows(4).filter(|window| *window == sync).count() >= 3;
+    if [[0x7F, 0xFE, 0x80, 0x01], [0xFE, 0x7F, 0x01, 0x80], [0x1F, 0xFF, 0xE8, 0x00], [0xFF, 0x1F, 0x00, 0xE8]]
+        .iter()
+        .any(dts)
+    {
+        return Some(Content::OtherAudio("dts"));
+    }
+    recognise_audio(bytes, None).map(|(codec, _)| Content::of_audio(codec))
+}
