@@ -291,7 +291,7 @@ impl Packets {
             next.playing.follow(choice);
         } else {
             let playing = Box::new(Playing::waiting(self.options, choice, self.playing.release.received));
-            let at_once = !playing.plays() || !self.playing.plays();
+            let at_once = !playing.plays() || !self.playing.plays() || !self.playing.release.has_begun();
             self.next = Some(Next { playing, parts: Vec::new() });
             if at_once {
                 self.switch();

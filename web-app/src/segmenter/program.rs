@@ -248,6 +248,11 @@ impl Programs {
     fn follow(&mut self) -> bool {
         let current = self.choice.as_ref().map(|choice| choice.number);
         let wanted = self.wanted.filter(|number| self.pmts.contains_key(number));
+        // At the beginning what the viewer wants is waited for, as is the first programme of the PAT.
+        let awaited = self.wanted.filter(|number| current.is_none() && self.programs.iter().any(|(n, _)| n == number));
+        if wanted.is_none() && awaited.is_some() && self.is_patient() {
+            return false;
+        }
         let number = match (wanted, current.and_then(|number| Some((number, self.rank(number)?)))) {
             (Some(wanted), _) => Some(wanted),
             // What is played goes on as long as it is announced and can be played, unless it is encrypted and another
@@ -300,8 +305,13 @@ impl Programs {
         Some(pmt.streams.iter().map(rank).max().unwrap_or(0))
     }
 
+    /// Whether PMTs that have not come are waited for.
+    fn is_patient(&self) -> bool {
+        self.pmts.values().all(|pmt| pmt.seen < PATIENCE)
+    }
+
     fn first_playable(&self) -> Option<u16> {
-        let patient = self.pmts.values().all(|pmt| pmt.seen < PATIENCE);
+        let patient = self.is_patient();
         if patient && !self.pat_is_whole() {
             return None;
         }

@@ -265,6 +265,11 @@ impl Release {
         self.held_back = true;
     }
 
+    /// Whether the output has begun.
+    pub(super) const fn has_begun(&self) -> bool {
+        self.start.is_none()
+    }
+
     /// Whether the output could begin if it were not held back.
     pub(super) fn can_begin(&self) -> bool {
         self.start.as_ref().is_some_and(Start::ready)
