@@ -47,3 +47,24 @@ fn enhanced_ac3_sounds_as_in_ffmpeg() {
         compare(layout, sample_rate, &format!("-c:a eac3 {options} eac3"));
     }
 }
+
+#[test]
+fn tools_that_ffmpegs_encoders_do_not_use_sound_as_in_its_decoders() {
+    for name in ["switched.ac3", "extended.eac3", "blocks1.eac3", "hybrid.eac3"] {
+        let stream = kept(name);
+        let (heard, _) = heard(&mut *amt_web_app::sound::decoder(SoundCodec::Ac3), &stream.frames());
+        let difference = difference_db(&heard, &stream.decoded_by_ffmpeg(&[]));
+        println!("{name}: {difference:.1} dB");
+        assert!(difference < -60.0, "{name}: {difference:.1} dB");
+    }
+}
+
+/// What a decoder is given of E-AC-3 with short syncframes is an access unit: all syncframes of six blocks.
+#[test]
+fn an_access_unit_of_several_syncframes_is_one_frame_of_flac() {
+    let frames = kept("blocks1.eac3").frames();
+    let mut decoder = amt_web_app::sound::decoder(SoundCodec::Ac3);
+    for unit in frames.chunks_exact(6) {
+        assert_eq!(decoder.decode(&unit.concat()).unwrap().samples, 1536);
+    }
+}

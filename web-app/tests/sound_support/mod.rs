@@ -8,13 +8,26 @@ use std::process::{Command, Stdio};
 
 use amt_web_app::segmenter::SoundDecoder;
 
-/// A file that is gone with the test.
-pub(crate) struct Stream(PathBuf);
+/// A file: one that was made for a test is gone with it.
+pub(crate) struct Stream(PathBuf, Kept);
+
+#[derive(PartialEq)]
+enum Kept {
+    Yes,
+    No,
+}
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        let _ = std::fs::remove_file(&self.0);
+        if self.1 == Kept::No {
+            let _ = std::fs::remove_file(&self.0);
+        }
     }
+}
+
+/// A stream of `fixtures/sound`.
+pub(crate) fn kept(name: &str) -> Stream {
+    Stream(PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/sound")).join(name), Kept::Yes)
 }
 
 /// Music of a kind: sweeps, a beat, hiss below them, different in each channel; `layout` as ffmpeg names it.
@@ -50,7 +63,7 @@ pub(crate) fn encoded_by(layout: &str, sample_rate: u32, seconds: u32, hiss: f32
     command.args(["-v", "error", "-y", "-f", "lavfi", "-i", &source]);
     command.args(arguments.rsplit_once(' ').unwrap().0.split(' ')).arg(&path);
     assert!(command.status().expect("ffmpeg").success(), "{arguments}");
-    Stream(path)
+    Stream(path, Kept::No)
 }
 
 impl Stream {

@@ -140,7 +140,7 @@ impl Decoder {
     fn sound(&mut self, header: &Header, gains: &[[f32; 5]; 2]) {
         let full = header.full_channels();
         for (index, channel) in self.state.channels[1..=full].iter_mut().enumerate() {
-            let range = self.state.range[if header.mode == 0 { index.min(1) } else { 0 }] * SCALE;
+            let range = self.state.range[if header.mode == 0 { index.min(1) } else { 0 }];
             channel.spectrum.iter_mut().for_each(|value| *value *= range);
         }
         extension::extend(header, &mut self.state);
@@ -153,6 +153,7 @@ impl Decoder {
                 for (channel, gain) in channels.filter(|(channel, _)| channel.switched == switched) {
                     if *gain != 0.0 {
                         let mixed = mixed.get_or_insert([0.0; 256]);
+                        let gain = gain * SCALE;
                         mixed.iter_mut().zip(&channel.spectrum).for_each(|(sum, value)| *sum += gain * value);
                     }
                 }
