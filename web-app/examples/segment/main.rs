@@ -3,6 +3,14 @@
 //! It runs on the host; `wasm-pack test` builds examples too, for browsers, where it does nothing.
 
 #[cfg(not(target_arch = "wasm32"))]
+mod arguments;
+#[cfg(not(target_arch = "wasm32"))]
+mod cue_lines;
+#[cfg(not(target_arch = "wasm32"))]
+mod files;
+#[cfg(not(target_arch = "wasm32"))]
+mod lines;
+#[cfg(not(target_arch = "wasm32"))]
 mod programme;
 #[cfg(not(target_arch = "wasm32"))]
 mod tool;

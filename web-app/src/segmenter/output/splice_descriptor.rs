@@ -116,9 +116,12 @@ pub struct SpliceAudio {
 }
 
 impl Segmentation {
-    /// What `type_id` is called (table 23); `None` for a reserved one.
+    /// What `type_id` is called (table 23); `None` for a reserved one, and for an event that is called off.
     #[must_use]
     pub const fn type_name(&self) -> Option<&'static str> {
+        if self.cancel {
+            return None;
+        }
         Some(match self.type_id {
             0x00 => "Not Indicated",
             0x01 => "Content Identification",
