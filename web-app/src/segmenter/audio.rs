@@ -77,7 +77,7 @@ pub(super) struct AudioFrames {
     buffer: Vec<u8>,
     aligned: bool,
     /// Where in `buffer` PES packets begin, and their times.
-    marks: VecDeque<(usize, i64)>,
+    marks: VecDeque<(isize, i64)>,
     /// Where in `buffer` bytes may be missing, and how many.
     doubt: Option<(usize, usize)>,
     hole: Option<Hole>,
@@ -119,9 +119,10 @@ impl AudioFrames {
     /// A PES packet begins with the next bytes.
     pub(super) fn begin(&mut self, pts: Option<u64>, timeline: &mut Timeline) {
         if let Some(pts) = pts.map(|pts| timeline.unwrap(pts)) {
+            let at = self.buffer.len() as isize;
             // Of two that begin at one place the first had no bytes.
-            self.marks.pop_back_if(|(at, _)| *at == self.buffer.len());
-            self.marks.push_back((self.buffer.len(), pts));
+            self.marks.pop_back_if(|(mark, _)| *mark == at);
+            self.marks.push_back((at, pts));
             if self.marks.len() > MARKS_MAX {
                 self.marks.pop_front();
             }
@@ -189,7 +190,7 @@ impl AudioFrames {
         self.buffer.drain(..count);
         self.retry_at = self.retry_at.saturating_sub(count);
         for (mark, _) in &mut self.marks {
-            *mark = mark.saturating_sub(count);
+            *mark -= count as isize;
         }
         self.doubt = self.doubt.and_then(|(at, bytes)| Some((at.checked_sub(count)?, bytes)));
     }
@@ -240,7 +241,15 @@ impl AudioFrames {
             }
             self.aligned = false;
         }
-        let Look::Frame { len, key } = look else { return Some(self.pass(at, None, sync)) };
+        let Look::Frame { len, key } = look else {
+            // Only where a frame is due: anything may look like a header within another frame.
+            if let Look::Refused(reason) = look
+                && self.marks.iter().any(|(mark, _)| *mark == at as isize)
+            {
+                give(FromAudio::Fault(reason));
+            }
+            return Some(self.pass(at, None, sync));
+        };
         match self.look(at + len) {
             Look::Short => None,
             Look::Frame { key: next, .. } if next == key => {
@@ -279,7 +288,7 @@ impl AudioFrames {
 
     fn give(&mut self, at: usize, len: usize, give: &mut impl FnMut(FromAudio<'_>)) {
         let mut pts = None;
-        while let Some((_, time)) = self.marks.pop_front_if(|(mark, _)| *mark <= at) {
+        while let Some((_, time)) = self.marks.pop_front_if(|(mark, _)| *mark <= at as isize) {
             pts = Some(time);
         }
         let hole = self.hole.take();

@@ -38,6 +38,16 @@ impl<'a> BitReader<'a> {
         Some(value)
     }
 
+    /// The next `count` bits as bytes, wherever they begin, without passing over them; behind the last of them may
+    /// stand others.
+    pub(super) fn as_bytes(&self, count: usize) -> Option<impl Iterator<Item = u8> + use<'a>> {
+        let (from, shift) = (self.at / 8, self.at % 8);
+        let rest = self.bytes.get(from..).filter(|rest| shift + count <= rest.len() * 8)?;
+        let after = rest.get(1..).unwrap_or_default().iter().copied().chain([0]);
+        let pairs = rest.iter().zip(after).take(count.div_ceil(8));
+        Some(pairs.map(move |(byte, next)| (u16::from_be_bytes([*byte, next]) << shift >> 8) as u8))
+    }
+
     /// An unsigned Exp-Golomb code (ISO/IEC 14496-10, 9.1).
     pub(super) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
@@ -103,6 +113,11 @@ impl BitWriter {
             self.put(u32::from(from.bit()?), 1);
         }
         Some(())
+    }
+
+    /// Fills the last byte up with zero bits.
+    pub(super) const fn align_with_zeros(&mut self) {
+        self.used = self.used.next_multiple_of(8);
     }
 
     /// Fills the last byte up with one bits.

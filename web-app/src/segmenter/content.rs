@@ -22,7 +22,8 @@ pub(super) enum Content {
     MpegAudio,
     Ac3,
     Eac3,
-    Opus,
+    /// With channel_config_code of its descriptor.
+    Opus(Option<u8>),
     /// Video that is not played here, by its usual name.
     OtherVideo(&'static str),
     /// Audio that is not played here, by its usual name.
@@ -97,7 +98,11 @@ impl Content {
             (0xEA, _) => Self::OtherVideo("vc-1"),
             (0x15, _) => Self::Data(Data::Id3),
             (0x05 | 0x08 | 0x0A..=0x0D | 0x14, _) => Self::Data(Data::Sections),
-            _ => Descriptors(descriptors).find_map(Self::described).unwrap_or(Self::Unknown),
+            _ => match Descriptors(descriptors).find_map(Self::described) {
+                Some(Self::Opus(_)) => Self::Opus(opus_channels(descriptors)),
+                Some(content) => content,
+                None => Self::Unknown,
+            },
         }
     }
 
@@ -127,7 +132,7 @@ impl Content {
                 b"AC-3" => Self::Ac3,
                 b"EAC3" => Self::Eac3,
                 b"AC-4" => Self::OtherAudio("ac-4"),
-                b"Opus" => Self::Opus,
+                b"Opus" => Self::Opus(None),
                 b"DTS1" | b"DTS2" | b"DTS3" | b"DTSH" => Self::OtherAudio("dts"),
                 b"BSSD" => Self::OtherAudio("s302m"),
                 b"H264" => Self::H264,
@@ -152,7 +157,11 @@ impl Content {
             Self::H264 => Some(Track::Video),
             Self::Hevc if takes.hevc => Some(Track::Video),
             Self::Av1 if takes.av1 => Some(Track::Video),
-            Self::Adts => Some(Track::Audio),
+            Self::Adts | Self::Latm => Some(Track::Audio),
+            Self::MpegAudio if takes.flac || takes.mp2 || takes.mp3 || takes.mp3_in_mp4 => Some(Track::Audio),
+            Self::Ac3 if takes.ac3 || takes.flac => Some(Track::Audio),
+            Self::Eac3 if takes.ec3 || takes.flac => Some(Track::Audio),
+            Self::Opus(_) if takes.opus => Some(Track::Audio),
             _ => None,
         }
     }
@@ -161,6 +170,10 @@ impl Content {
     pub(super) const fn audio_codec(self) -> Option<AudioCodec> {
         match self {
             Self::Adts => Some(AudioCodec::AacAdts),
+            Self::Latm => Some(AudioCodec::AacLatm),
+            Self::MpegAudio => Some(AudioCodec::MpegAudio),
+            Self::Ac3 | Self::Eac3 => Some(AudioCodec::Ac3),
+            Self::Opus(code) => Some(AudioCodec::Opus(code)),
             _ => None,
         }
     }
@@ -197,9 +210,13 @@ impl Content {
     pub(super) const fn kind(self) -> StreamKind {
         match self {
             Self::H264 | Self::Hevc | Self::Av1 | Self::OtherVideo(_) => StreamKind::Video,
-            Self::Adts | Self::Latm | Self::MpegAudio | Self::Ac3 | Self::Eac3 | Self::Opus | Self::OtherAudio(_) => {
-                StreamKind::Audio
-            }
+            Self::Adts
+            | Self::Latm
+            | Self::MpegAudio
+            | Self::Ac3
+            | Self::Eac3
+            | Self::Opus(_)
+            | Self::OtherAudio(_) => StreamKind::Audio,
             Self::Data(_) | Self::Unknown => StreamKind::Other,
         }
     }
@@ -215,7 +232,7 @@ impl Content {
             Self::MpegAudio => Some("mpeg-audio"),
             Self::Ac3 => Some("ac-3"),
             Self::Eac3 => Some("ec-3"),
-            Self::Opus => Some("opus"),
+            Self::Opus(_) => Some("opus"),
             Self::OtherVideo(name) | Self::OtherAudio(name) => Some(name),
             Self::Data(data) => Some(data.name()),
         }
@@ -246,7 +263,7 @@ impl Content {
             Self::MpegAudio => "MPEG",
             Self::Ac3 => "AC-3",
             Self::Eac3 => "E-AC-3",
-            Self::Opus => "Opus",
+            Self::Opus(_) => "Opus",
             Self::OtherVideo(name) | Self::OtherAudio(name) => match name {
                 "mpeg1video" => "MPEG-1",
                 "mpeg2video" => "MPEG-2",
@@ -291,4 +308,12 @@ impl Registry {
         let hdmv = Descriptors(descriptors).any(|(tag, body)| tag == 0x05 && body.starts_with(b"HDMV"));
         if hdmv { Self::Hdmv } else { Self::Common }
     }
+}
+
+/// channel_config_code of the Opus descriptor: the extension descriptor 0x7F with the extension 0x80.
+fn opus_channels(descriptors: &[u8]) -> Option<u8> {
+    Descriptors(descriptors).find_map(|(tag, body)| match (tag, body) {
+        (0x7F, [0x80, code, ..]) => Some(*code),
+        _ => None,
+    })
 }

@@ -17,6 +17,7 @@ mod clock;
 mod codec;
 mod content;
 mod cues;
+mod decoding;
 mod demux;
 mod descriptors;
 mod drift;
@@ -114,7 +115,7 @@ impl Segmenter {
 
     /// Hands in what [`Output::DecoderWanted`] asked for.
     pub fn supply(&mut self, codec: SoundCodec, decoder: Box<dyn SoundDecoder>) {
-        let _ = (codec, decoder);
+        self.packets.supply(codec, decoder);
     }
 
     /// Transport packets taken so far.

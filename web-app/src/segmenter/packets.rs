@@ -12,6 +12,7 @@ use super::inquiries::{Answer, Inquiries};
 use super::output::{FaultReason, Micros, Output};
 use super::playing::{Part, Playing};
 use super::recognition::Search;
+use super::sound::{SoundCodec, SoundDecoder};
 use super::tables::{Tables, Told};
 
 /// Faults are told after so many packets at the latest.
@@ -98,6 +99,11 @@ impl Packets {
     /// No more packets of these bytes follow.
     pub(super) fn end_push(&mut self) {
         self.playing.release.flush_audio();
+    }
+
+    /// Takes a decoder of sound.
+    pub(super) fn supply(&mut self, codec: SoundCodec, decoder: Box<dyn SoundDecoder>) {
+        self.playing.release.supply(codec, decoder);
     }
 
     /// The next output.

@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 
 use amt_shared::clock::TICKS_PER_SECOND;
 
+use super::Takes;
 use super::audio::{AudioFrame, ticks};
-use super::audio_config::AudioConfig;
+use super::audio_config::{AudioConfig, Way};
 use super::boundaries::Boundaries;
 use super::captions::CaptionOrder;
 use super::cues::Boundary;
@@ -34,8 +35,9 @@ fn tolerance(strict: bool, length: i64, config: &AudioConfig) -> i64 {
 }
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Presentation {
+    takes: Takes,
     sequence: u32,
     video: VideoPlace,
     audio: AudioPlace,
@@ -60,6 +62,8 @@ struct VideoPlace {
 struct AudioPlace {
     pid: u16,
     config: Option<AudioConfig>,
+    /// Segments are the frames alone.
+    bare: bool,
     /// Where the last sample ends.
     end: Option<i64>,
     /// Where the last frame ended by the source's clock.
@@ -78,6 +82,11 @@ struct AudioPlace {
 }
 
 impl Presentation {
+    /// For a browser that takes this.
+    pub(super) fn new(takes: Takes) -> Self {
+        Self { takes, sequence: 0, video: VideoPlace::default(), audio: AudioPlace::default() }
+    }
+
     /// Where the tracks end, 90 kHz ticks of the output.
     pub(super) fn ends(&self) -> [Option<i64>; 2] {
         let rate = self.audio.config.as_ref().map_or(1, |config| i64::from(config.sample_rate.max(1)));
@@ -174,7 +183,8 @@ impl Presentation {
         if self.audio.config.as_ref() != Some(frame.config) || self.audio.pid != pid {
             self.flush_audio(received, outputs);
             self.audio.configure(pid, frame.config);
-            outputs.push_back(Output::Init(audio_init(pid, frame.config)));
+            self.audio.bare = frame.config.way(self.takes) == Way::Bare;
+            outputs.push_back(Output::Init(audio_init(pid, frame.config, self.audio.bare)));
         }
         let place = &mut self.audio;
         let mut told = |reason| outputs.push_back(Output::Discontinuity { track: Track::Audio, reason });
@@ -238,13 +248,23 @@ impl Presentation {
         if place.samples.is_empty() {
             return;
         }
-        let samples = core::mem::take(&mut place.samples);
+        let mut samples = core::mem::take(&mut place.samples);
+        let (track, pid) = (Track::Audio, place.pid);
+        if place.bare {
+            let data = core::mem::take(&mut place.data);
+            let mut offset = 0;
+            for sample in &mut samples {
+                sample.offset = offset;
+                offset += sample.size;
+            }
+            outputs.push_back(Output::Media(Media { track, pid, data, samples, received }));
+            return;
+        }
         let header = fmp4::header_len(samples.len());
         let mut segment = Vec::with_capacity(header + place.data.len());
         segment.resize(header, 0);
         segment.extend_from_slice(&place.data);
         place.data.clear();
-        let (track, pid) = (Track::Audio, place.pid);
         self.give(Media { track, pid, data: segment, samples, received }, outputs);
     }
 
@@ -357,7 +377,7 @@ impl AudioPlace {
     }
 }
 
-fn audio_init(pid: u16, config: &AudioConfig) -> Init {
+fn audio_init(pid: u16, config: &AudioConfig, bare: bool) -> Init {
     Init {
         track: Track::Audio,
         pid,
@@ -367,6 +387,6 @@ fn audio_init(pid: u16, config: &AudioConfig) -> Init {
         height: 0,
         sample_rate: config.sample_rate,
         channels: config.channels,
-        data: fmp4::audio_init(config),
+        data: if bare { Vec::new() } else { fmp4::audio_init(config) },
     }
 }

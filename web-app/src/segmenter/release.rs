@@ -7,14 +7,16 @@ use amt_shared::ts::Packet;
 
 use super::Takes;
 use super::audio::{AudioFrame, FromAudio};
+use super::audio_config::Way;
 use super::audio_switch::AudioSwitch;
 use super::clock::ProgramClock;
 use super::content::Content;
 use super::cues::{Cues, Untimed};
+use super::decoding::{Decoded, Decoding};
 use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Stream, StreamKind, Track};
 use super::presentation::Presentation;
 use super::program::Choice;
-
+use super::sound::{SoundCodec, SoundDecoder};
 use super::start::{Held, HeldAudio, Start};
 use super::timeline::Timeline;
 use super::video::FromUnit;
@@ -34,6 +36,7 @@ pub(super) struct Release {
     ends: [Option<i64>; 2],
     presentation: Presentation,
     cues: Cues,
+    decoding: Decoding,
     faults: Vec<(FaultReason, Option<u16>, u64)>,
     /// Codecs that initialisation segments told, by PID.
     codecs: BTreeMap<u16, String>,
@@ -52,8 +55,9 @@ pub(super) struct Release {
     pub(super) audio_pid: Option<u16>,
 }
 
-impl Default for Release {
-    fn default() -> Self {
+impl Release {
+    /// For a browser that takes this.
+    pub(super) fn new(takes: Takes) -> Self {
         Self {
             timeline: Timeline::default(),
             clock: ProgramClock::default(),
@@ -62,11 +66,12 @@ impl Default for Release {
             start: Some(Start::default()),
             held_back: false,
             ends: [None; 2],
-            presentation: Presentation::default(),
             cues: Cues::default(),
+            presentation: Presentation::new(takes),
+            decoding: Decoding::default(),
             faults: Vec::new(),
             codecs: BTreeMap::new(),
-            takes: Takes::default(),
+            takes,
             choice: None,
             told: None,
             encrypted: Vec::new(),
@@ -75,12 +80,6 @@ impl Default for Release {
             video_pid: None,
             audio_pid: None,
         }
-    }
-}
-
-impl Release {
-    pub(super) fn new(takes: Takes) -> Self {
-        Self { takes, ..Self::default() }
     }
 
     /// Counts a fault; it is told with the next [`Self::tell_faults`].
@@ -180,9 +179,16 @@ impl Release {
                     return;
                 }
                 self.codecs.insert(pid, frame.config.codec());
-                match &mut self.start {
-                    Some(start) => start.hold(Held::Audio(HeldAudio::new(pid, frame), self.received)),
-                    None => self.give_audio(pid, frame, self.received),
+                match frame.config.way(self.takes) {
+                    Way::None => {
+                        self.fault(FaultReason::NotTaken, Some(pid), 1);
+                        if let Some(start) = &mut self.start {
+                            start.without(Track::Audio);
+                        }
+                    }
+                    // Two programmes would disturb each other in one decoder.
+                    Way::Decoded(codec) if !self.held_back => self.decode(pid, codec, frame),
+                    _ => self.audible(pid, frame),
                 }
                 if self.switch.is_some() {
                     self.follow_switch();
@@ -190,6 +196,37 @@ impl Release {
                 self.begin(false);
             }
         }
+    }
+
+    /// Takes a decoder of sound.
+    pub(super) fn supply(&mut self, codec: SoundCodec, decoder: Box<dyn SoundDecoder>) {
+        let mut decoding = core::mem::take(&mut self.decoding);
+        decoding.supply(codec, decoder, &mut |pid, decoded| self.decoded(pid, &decoded));
+        self.decoding = decoding;
+        self.flush_audio();
+    }
+
+    fn decode(&mut self, pid: u16, codec: SoundCodec, frame: &AudioFrame<'_>) {
+        let mut decoding = core::mem::take(&mut self.decoding);
+        decoding.take(pid, codec, frame, &mut |decoded| self.decoded(pid, &decoded));
+        self.decoding = decoding;
+    }
+
+    fn decoded(&mut self, pid: u16, decoded: &Decoded) {
+        match decoded {
+            Decoded::Frame(held) => self.audible(pid, &held.frame()),
+            Decoded::NotDecodable => self.fault(FaultReason::DamagedAudio, Some(pid), 1),
+            Decoded::Wanted(codec) => self.queue.push_back(Output::DecoderWanted(*codec)),
+        }
+    }
+
+    /// Takes sound that can go out, as soon as the output has begun.
+    fn audible(&mut self, pid: u16, frame: &AudioFrame<'_>) {
+        match &mut self.start {
+            Some(start) => start.hold(Held::Audio(HeldAudio::new(pid, frame), self.received)),
+            None => self.give_audio(pid, frame, self.received),
+        }
+        self.begin(false);
     }
 
     /// Lets the sound go over to another PID of the programme, where its frames go on from those before.
@@ -285,6 +322,7 @@ impl Release {
             self.ends = before.ends;
         }
         self.presentation = before.presentation;
+        self.decoding = before.decoding;
         self.presentation.another();
         before.queue.append(&mut self.queue);
         self.queue = before.queue;
@@ -328,6 +366,9 @@ impl Release {
     }
 
     fn give_audio(&mut self, pid: u16, frame: &AudioFrame<'_>, received: Micros) {
+        if let Way::Decoded(codec) = frame.config.way(self.takes) {
+            return self.decode(pid, codec, frame);
+        }
         self.presentation.audio(pid, frame, &mut self.timeline, received, &mut self.queue);
         self.follow_cues();
     }

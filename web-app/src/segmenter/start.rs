@@ -97,6 +97,11 @@ impl Start {
         self.tracks[Track::Audio as usize].announced = audio;
     }
 
+    /// A track will not come, whatever the programme announces.
+    pub(super) fn without(&mut self, track: Track) {
+        self.tracks[track as usize].announced = false;
+    }
+
     /// Bytes of a track came.
     pub(super) fn coming(&mut self, track: Track) {
         self.tracks[track as usize].coming = true;

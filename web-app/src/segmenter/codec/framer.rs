@@ -5,7 +5,11 @@
 
 use std::fmt::Debug;
 
-use super::aac::Adts;
+use super::ac3::Ac3;
+use super::adts::Adts;
+use super::latm::Latm;
+use super::mpeg_audio::MpegAudio;
+use super::opus::Opus;
 use crate::segmenter::audio_config::AudioConfig;
 use crate::segmenter::output::FaultReason;
 
@@ -17,16 +21,28 @@ pub(in crate::segmenter) const FRAME_MAX: usize = 24 << 10;
 pub(in crate::segmenter) enum AudioCodec {
     /// AAC in ADTS.
     AacAdts,
+    /// AAC in LATM, in LOAS.
+    AacLatm,
+    /// MPEG audio, layers I to III.
+    MpegAudio,
+    /// AC-3 and Enhanced AC-3.
+    Ac3,
+    /// Opus, with channel_config_code of its descriptor.
+    Opus(Option<u8>),
 }
 
 impl AudioCodec {
     /// All that are recognised by their bytes.
-    const ALL: [Self; 1] = [Self::AacAdts];
+    const ALL: [Self; 5] = [Self::AacAdts, Self::AacLatm, Self::MpegAudio, Self::Ac3, Self::Opus(None)];
 
     /// What reads it.
     pub(in crate::segmenter) fn framer(self) -> Box<dyn Framer> {
         match self {
             Self::AacAdts => Box::<Adts>::default(),
+            Self::AacLatm => Box::<Latm>::default(),
+            Self::MpegAudio => Box::<MpegAudio>::default(),
+            Self::Ac3 => Box::<Ac3>::default(),
+            Self::Opus(channels) => Box::new(Opus::new(channels)),
         }
     }
 }
@@ -36,8 +52,10 @@ impl AudioCodec {
 pub(in crate::segmenter) enum Look {
     /// More bytes are needed to tell.
     Short,
-    /// No frame that is played here.
+    /// No frame.
     Nothing,
+    /// A frame that is not played here, and why.
+    Refused(FaultReason),
     /// A frame of `len` bytes, at most [`FRAME_MAX`]. Frames in a row have the same `key`, unless the stream changes.
     Frame { len: usize, key: u32 },
 }

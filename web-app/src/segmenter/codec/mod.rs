@@ -1,11 +1,17 @@
 //! What stands in elementary streams, codec by codec.
 
 pub(super) mod aac;
+pub(super) mod ac3;
+mod adts;
 mod aspect;
 pub(super) mod av1;
+pub(super) mod flac;
 pub(super) mod framer;
 pub(super) mod h264;
 pub(super) mod hevc;
+mod latm;
+pub(super) mod mpeg_audio;
+pub(super) mod opus;
 mod sei;
 
 /// Takes the emulation prevention bytes out (ISO/IEC 14496-10, 7.3.1; 23008-2 has the same), up to `limit` bytes.

@@ -96,7 +96,7 @@ pub struct Init {
     pub track: Track,
     /// The PID it comes from.
     pub pid: u16,
-    /// RFC 6381 codec string, such as `avc1.64001f`.
+    /// RFC 6381 codec string, such as `avc1.64001f`; for frames without a container `mp2` or what it would be in MP4.
     pub codec: String,
     /// Units a second of the track's times: 90 000 for video, the sample rate for audio.
     pub timescale: u32,
@@ -108,19 +108,23 @@ pub struct Init {
     pub sample_rate: u32,
     /// Channels of the sound; 0 for video.
     pub channels: u16,
-    /// The segment.
+    /// The segment; empty where the track's segments are bare frames of MPEG audio.
     pub data: Vec<u8>,
 }
 
 impl Init {
-    /// The type for `MediaSource.addSourceBuffer`: `video/mp4; codecs="avc1.64001f"`.
+    /// The type for `MediaSource.addSourceBuffer`: `video/mp4; codecs="avc1.64001f"`, or `audio/mpeg` for frames without a
+    /// container, which have no initialisation segment.
     #[must_use]
     pub fn mime(&self) -> String {
+        if self.data.is_empty() {
+            return "audio/mpeg".into();
+        }
         format!("{}/mp4; codecs=\"{}\"", self.track, self.codec)
     }
 }
 
-/// A media segment (`moof` and `mdat`): one video frame, or the audio frames of one push.
+/// A media segment (`moof` and `mdat`, or bare frames of MPEG audio): one video frame, or the audio frames of one push.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Media {
     /// The track it belongs to.

@@ -57,6 +57,10 @@ pub enum FaultReason {
     DamagedAudio,
     /// A PES packet or a tag beside picture and sound with a hole in it, left out.
     DamagedData,
+    /// Sound in free format, whose frames do not tell their length: it is not played.
+    FreeFormat,
+    /// Sound that the browser does not take, and that cannot be decoded here.
+    NotTaken,
     /// A frame, or a packet of data, larger than any that is played here, left out.
     Oversize,
     /// A parameter set that cannot be read or is not played here.
@@ -87,6 +91,8 @@ impl FaultReason {
             Self::DamagedFrame => "damaged_frame",
             Self::DamagedAudio => "damaged_audio",
             Self::DamagedData => "damaged_data",
+            Self::FreeFormat => "free_format",
+            Self::NotTaken => "not_taken",
             Self::Oversize => "oversize",
             Self::ParameterSet => "parameter_set",
             Self::NotDecodable => "not_decodable",
