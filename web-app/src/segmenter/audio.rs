@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 
 use super::audio_config::AudioConfig;
-use super::codec::framer::{AccessUnit, AudioCodec, FRAME_MAX, Framer, Look, recognise};
+use super::codec::framer::{AccessUnit, AudioCodec, FRAME_MAX, Framer, Look, recognise, stands_in};
 use super::output::FaultReason;
 use super::pes::PesStream;
 use super::timeline::Timeline;
@@ -20,7 +20,7 @@ const MISSING_MAX: usize = 64;
 /// Bytes held at most: two of the longest frames, and a packet.
 const BUFFER_MAX: usize = 2 * FRAME_MAX + PAYLOAD;
 /// Bytes passed over before it is asked again what they are.
-const PASSED_MAX: usize = FRAME_MAX;
+const PASSED_MAX: usize = 4096;
 /// Bytes that are looked through to recognise a codec, and how many more there have to be before another attempt.
 const RECOGNISE_MAX: usize = 2 * FRAME_MAX;
 const RECOGNISE_STEP: usize = 736;
@@ -67,10 +67,11 @@ impl AudioTrack {
 /// Makes access units of bytes.
 #[derive(Debug, Default)]
 pub(super) struct AudioFrames {
-    /// What the tables say.
+    /// What the tables say, or what the bytes were recognised as.
     likely: Option<AudioCodec>,
-    /// `None` while the bytes have to tell what they are.
     framer: Option<Box<dyn Framer>>,
+    /// The bytes have to tell what they are.
+    unknown: bool,
     /// What frames in a row have in common, from the first one on.
     key: Option<u32>,
     /// Bytes not yet used; a frame begins at their start while `aligned`.
@@ -113,7 +114,7 @@ impl Hole {
 
 impl AudioFrames {
     fn new(likely: Option<AudioCodec>) -> Self {
-        Self { likely, framer: likely.map(AudioCodec::framer), ..Self::default() }
+        Self { likely, framer: likely.map(AudioCodec::framer), unknown: true, ..Self::default() }
     }
 
     /// A PES packet begins with the next bytes.
@@ -153,9 +154,6 @@ impl AudioFrames {
         self.doubt = None;
         self.marks.clear();
         self.buffer.clear();
-        if let Some(framer) = &mut self.framer {
-            framer.lost();
-        }
     }
 
     /// Takes bytes of the stream.
@@ -164,8 +162,8 @@ impl AudioFrames {
             return;
         }
         self.buffer.extend_from_slice(data);
-        if self.framer.is_none() {
-            self.recognise();
+        if self.unknown {
+            self.recognise(give);
         }
         let mut at = 0;
         while let Some(next) = self.frame_at(at, give) {
@@ -174,8 +172,8 @@ impl AudioFrames {
         self.discard(at);
         if self.passed > PASSED_MAX {
             // Not what it is taken for, or not any more.
-            self.framer = None;
-            self.key = None;
+            self.unknown = true;
+            self.disturbed = true;
             self.passed = 0;
             self.retry_at = 0;
         }
@@ -196,23 +194,42 @@ impl AudioFrames {
     }
 
     /// Finds out what the bytes are.
-    fn recognise(&mut self) {
+    fn recognise(&mut self, give: &mut impl FnMut(FromAudio<'_>)) {
+        if let Some(framer) = &self.framer
+            && stands_in(&**framer, &self.buffer, 2)
+        {
+            self.unknown = false;
+            return;
+        }
         if self.buffer.len() < self.retry_at {
             return;
         }
-        if let Some((codec, _)) = recognise(&self.buffer, self.likely) {
+        self.retry_at = self.buffer.len() + RECOGNISE_STEP;
+        if let Some(codec) = recognise(&self.buffer, self.likely) {
+            self.unknown = false;
+            self.likely = Some(codec);
             self.framer = Some(codec.framer());
-            self.mean_len = 0;
-        } else if self.buffer.len() > RECOGNISE_MAX {
+            (self.mean_len, self.key) = (0, None);
+            return;
+        }
+        // What is known by name, but not played.
+        let begun = self.marks.iter().filter_map(|(at, _)| self.buffer.get(usize::try_from(*at).ok()?..));
+        let refused = begun.zip(self.framer.as_ref()).find_map(|(bytes, framer)| match framer.look(bytes) {
+            Look::Refused(reason) => Some(reason),
+            _ => None,
+        });
+        if let Some(reason) = refused {
+            give(FromAudio::Fault(reason));
+        }
+        if self.buffer.len() > RECOGNISE_MAX {
             self.discard(self.buffer.len() - RECOGNISE_MAX / 2);
             self.disturbed = true;
         }
-        self.retry_at = self.buffer.len() + RECOGNISE_STEP;
     }
 
     fn look(&self, at: usize) -> Look {
         match (&self.framer, self.buffer.get(at..)) {
-            (Some(framer), Some(bytes)) => framer.look(bytes),
+            (Some(framer), Some(bytes)) if !self.unknown => framer.look(bytes),
             _ => Look::Short,
         }
     }
@@ -240,16 +257,11 @@ impl AudioFrames {
                 _ => give(FromAudio::Fault(FaultReason::DamagedAudio)),
             }
             self.aligned = false;
-        }
-        let Look::Frame { len, key } = look else {
-            // Only where a frame is due: anything may look like a header within another frame.
-            if let Look::Refused(reason) = look
-                && self.marks.iter().any(|(mark, _)| *mark == at as isize)
-            {
-                give(FromAudio::Fault(reason));
+            if let Some(framer) = &mut self.framer {
+                framer.misled();
             }
-            return Some(self.pass(at, None, sync));
-        };
+        }
+        let Look::Frame { len, key } = look else { return Some(self.pass(at, None, sync)) };
         match self.look(at + len) {
             Look::Short => None,
             Look::Frame { key: next, .. } if next == key => {
@@ -288,8 +300,9 @@ impl AudioFrames {
 
     fn give(&mut self, at: usize, len: usize, give: &mut impl FnMut(FromAudio<'_>)) {
         let mut pts = None;
-        while let Some((_, time)) = self.marks.pop_front_if(|(mark, _)| *mark <= at as isize) {
-            pts = Some(time);
+        while let Some((mark, time)) = self.marks.pop_front_if(|(mark, _)| *mark <= at as isize) {
+            // Between them may stand the end of a frame from the PES packet before, no more.
+            pts = (at as isize - mark <= len.max(self.mean_len / 16) as isize).then_some(time);
         }
         let hole = self.hole.take();
         let missing = hole.map_or(0, |hole| hole.frames(self.mean_len)) as u32;
@@ -318,6 +331,7 @@ impl AudioFrames {
 
     /// No more bytes follow: a frame that only lacked proof is one if it ends where the bytes do.
     pub(super) fn finish(&mut self, give: &mut impl FnMut(FromAudio<'_>)) {
+        self.unknown &= self.framer.is_none();
         if let Look::Frame { len, key } = self.look(0)
             && self.key.is_none_or(|known| known == key)
             && self.buffer.len() == len

@@ -182,6 +182,10 @@ impl Content {
     pub(super) const fn of_audio(codec: AudioCodec) -> Self {
         match codec {
             AudioCodec::AacAdts => Self::Adts,
+            AudioCodec::AacLatm => Self::Latm,
+            AudioCodec::MpegAudio => Self::MpegAudio,
+            AudioCodec::Ac3 => Self::Ac3,
+            AudioCodec::Opus(code) => Self::Opus(code),
         }
     }
 

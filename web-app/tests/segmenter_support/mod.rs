@@ -10,7 +10,9 @@ use std::collections::BTreeMap;
 
 use amt_shared::clock::{WRAP, pes_timestamp, write_pes_timestamp};
 use amt_shared::ts::{PACKET_LEN, Packet};
-use amt_web_app::segmenter::{Clock, Init, Options, Output, Program, ProgramEntry, Sample, Schedule, Segmenter, Track};
+use amt_web_app::segmenter::{
+    Clock, Init, Options, Output, Program, ProgramEntry, Sample, Schedule, Segmenter, SoundCodec, Track,
+};
 
 pub const VIDEO: u16 = 256;
 pub const AUDIO: u16 = 257;
@@ -39,6 +41,8 @@ pub struct Run {
     pub rates: Vec<i64>,
     pub discontinuities: Vec<(Track, &'static str)>,
     pub faults: BTreeMap<&'static str, u64>,
+    /// Decoders that were asked for.
+    pub wanted: Vec<SoundCodec>,
     pub clocks: Vec<Clock>,
     /// The lists of programmes.
     pub lists: Vec<Vec<ProgramEntry>>,
@@ -74,7 +78,7 @@ impl Run {
                 Output::Programs(list) => self.lists.push(list),
                 Output::Schedule(schedule) => self.schedules.push(schedule),
                 Output::Cue(_) => {}
-                Output::DecoderWanted(_) => {}
+                Output::DecoderWanted(codec) => self.wanted.push(codec),
                 Output::Clock(clock) => self.clocks.push(clock),
                 Output::Program(program) => self.programs.push(program),
                 Output::Init(init) => self.inits.push(init),
@@ -125,6 +129,11 @@ impl Run {
                 assert!(sample.size > 0);
             }
         }
+        self.check_sync(lip_sync);
+    }
+
+    /// Of [`Self::check`] that sound and picture are together.
+    pub fn check_sync(&self, lip_sync: i64) {
         // Where both tracks show the same source time, they must stand at the same output time.
         let offset = |sample: &Sample, rate: i64| sample.pts * 90_000 / rate - sample.source_pts;
         for ((audio, _), rate) in self.audio.iter().zip(&self.rates) {

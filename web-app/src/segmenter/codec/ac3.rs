@@ -245,7 +245,7 @@ impl Framer for Ac3 {
         Ok(())
     }
 
-    fn lost(&mut self) {
+    fn misled(&mut self) {
         // What follows may be of another kind.
         self.usual = None;
     }

@@ -84,8 +84,8 @@ pub(in crate::segmenter) trait Framer: Debug {
     /// What is wrong with it; no unit was given then.
     fn take(&mut self, frame: &[u8], give: &mut dyn FnMut(AccessUnit<'_>)) -> Result<(), FaultReason>;
 
-    /// The next frame does not follow the one before.
-    fn lost(&mut self) {}
+    /// Behind a frame there was not another one of the same kind.
+    fn misled(&mut self) {}
 
     /// How many headers in a row tell that these bytes are of this codec, if nothing else says so.
     fn proof(&self) -> usize {
@@ -93,17 +93,20 @@ pub(in crate::segmenter) trait Framer: Debug {
     }
 }
 
-/// Which codec the bytes are of, and where its first frame begins: headers that confirm each other. `likely` is
-/// what a table says, for which two are enough.
-pub(in crate::segmenter) fn recognise(bytes: &[u8], likely: Option<AudioCodec>) -> Option<(AudioCodec, usize)> {
-    let found = |codec: AudioCodec| {
+/// Which codec the bytes are of: headers that confirm each other. `likely` is what a table says, for which two are enough.
+pub(in crate::segmenter) fn recognise(bytes: &[u8], likely: Option<AudioCodec>) -> Option<AudioCodec> {
+    let others = AudioCodec::ALL.into_iter().filter(|codec| likely != Some(*codec));
+    likely.into_iter().chain(others).find(|codec| {
         let framer = codec.framer();
-        let proof = if likely == Some(codec) { 2 } else { framer.proof() };
-        let sync = framer.sync();
-        let mut starts = (0..bytes.len()).filter(|at| bytes.get(*at) == Some(&sync));
-        starts.find(|at| confirmed(&*framer, bytes.get(*at..).unwrap_or_default(), proof)).map(|at| (codec, at))
-    };
-    likely.into_iter().chain(AudioCodec::ALL.into_iter().filter(|codec| likely != Some(*codec))).find_map(found)
+        stands_in(&*framer, bytes, if likely == Some(*codec) { 2 } else { framer.proof() })
+    })
+}
+
+/// Whether somewhere so many headers stand in a row.
+pub(in crate::segmenter) fn stands_in(framer: &dyn Framer, bytes: &[u8], headers: usize) -> bool {
+    let sync = framer.sync();
+    let mut starts = (0..bytes.len()).filter(|at| bytes.get(*at) == Some(&sync));
+    starts.any(|at| confirmed(framer, bytes.get(at..).unwrap_or_default(), headers))
 }
 
 /// Whether so many headers of the same kind stand in a row.

@@ -110,5 +110,5 @@ fn sound(bytes: &[u8]) -> Option<Content> {
     {
         return Some(Content::OtherAudio("dts"));
     }
-    recognise_audio(bytes, None).map(|(codec, _)| Content::of_audio(codec))
+    recognise_audio(bytes, None).map(Content::of_audio)
 }
