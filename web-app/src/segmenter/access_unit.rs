@@ -315,16 +315,20 @@ impl<C: NalCodec> AccessUnits<C> {
         }
         if self.first.is_some() || self.opaque {
             let announced = start.is_some_and(|start| start.random_access);
+            let headless = self.first.is_some_and(|first| !C::begins(&first));
             let unit = Unit {
                 bytes: &self.buffer,
                 nals,
                 start,
                 header: self.first,
-                damaged: nals.iter().any(|nal| nal.damaged) || self.first.is_some_and(|first| !C::begins(&first)),
-                after_loss: core::mem::take(&mut self.after_loss),
+                damaged: nals.iter().any(|nal| nal.damaged)
+                    || headless
+                    || self.after_loss && self.awaits_second_field(),
+                after_loss: self.after_loss,
                 key: C::is_key(self.first.as_ref(), nals, announced),
             };
             sink.unit(&unit, &self.sets);
+            self.after_loss = false;
         }
         self.forget_slices();
     }

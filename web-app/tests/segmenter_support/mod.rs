@@ -4,6 +4,7 @@
 
 pub mod beside;
 pub mod decode;
+pub mod fields;
 pub mod measure;
 
 use std::collections::BTreeMap;

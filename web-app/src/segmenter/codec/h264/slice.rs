@@ -124,7 +124,7 @@ impl SliceHeader {
             && self.frame_num == first.frame_num
             && self.sps_id == first.sps_id
             && !self.idr
-            && (self.reference || !first.reference)
+            && self.reference == first.reference
     }
 
     /// The picture order count's low bits and how many they are, where the stream gives them (poc type 0).
