@@ -240,6 +240,20 @@ impl ContinuityTracker {
         }
     }
 
+    /// The counter of the next packet with payload, if none is missing and none comes twice; `None` before the first.
+    #[inline]
+    #[must_use]
+    pub fn due(&self) -> Option<u8> {
+        Some(self.last?.wrapping_add(1) & 0x0F)
+    }
+
+    /// Takes a packet with payload whose counter is the one that was [`due`](Self::due), as [`check`](Self::check) does.
+    #[inline]
+    pub fn advance(&mut self) {
+        self.last = self.due();
+        self.duplicated = false;
+    }
+
     /// Forgets what was seen: the next packet is a first one.
     pub fn reset(&mut self) {
         *self = Self::default();
@@ -272,6 +286,22 @@ mod tests {
         assert_eq!(check(&mut tracker, 4), Continuity::Lost(2));
         assert_eq!(check(&mut tracker, 4), Continuity::Duplicate);
         assert_eq!(check(&mut tracker, 4), Continuity::Lost(15));
+    }
+
+    #[test]
+    fn a_packet_that_is_due_may_be_taken_without_a_check() {
+        let (mut checked, mut advanced) = (ContinuityTracker::default(), ContinuityTracker::default());
+        assert_eq!(advanced.due(), None);
+        for counter in [14, 14, 15, 0, 3, 4] {
+            if advanced.due() == Some(counter) {
+                advanced.advance();
+                assert_eq!(check(&mut checked, counter), Continuity::Expected);
+            } else {
+                assert_eq!(check(&mut advanced, counter), check(&mut checked, counter));
+            }
+            assert_eq!(advanced.due(), checked.due());
+        }
+        assert_eq!(check(&mut advanced, 4), check(&mut checked, 4));
     }
 
     #[test]

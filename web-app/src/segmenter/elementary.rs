@@ -14,10 +14,19 @@ use super::video::{NalTrack, VideoFrames, VideoTrack};
 /// A stream is called encrypted after so many packets in a row that are.
 const ENCRYPTED_AFTER: u32 = 50;
 
+/// Bytes of payload in a packet without an adaptation field.
+const PAYLOAD_MAX: usize = PACKET_LEN - 4;
+
 /// What a PID's packets are for.
 pub(super) trait Carried {
     /// Takes a packet's payload; `known` when the PID is known to be what it is taken for.
     fn payload(&mut self, pid: u16, packet: &Packet<'_>, known: bool, release: &mut Release);
+    /// Takes a packet that is all payload and goes on where the last one ended; whether it did, as what it has nothing
+    /// to do with is left to [`Self::payload`].
+    #[inline]
+    fn goes_on(&mut self, _pid: u16, _payload: &[u8; PAYLOAD_MAX], _release: &mut Release) -> bool {
+        false
+    }
     /// Packets are missing.
     fn lost(&mut self, pid: u16, packets: usize, release: &mut Release);
     /// No more follow.
@@ -92,6 +101,22 @@ impl<T: Carried> Elementary<T> {
         self.carried.payload(self.pid, packet, known, release);
     }
 
+    /// Takes a packet of this PID that is but the next piece of what is being taken, as nearly all are; `false` where
+    /// there is more to it, for [`Self::packet`].
+    #[inline]
+    pub(super) fn goes_on(&mut self, bytes: &[u8; PACKET_LEN], release: &mut Release) -> bool {
+        let [_, flags, _, control, payload @ ..] = bytes;
+        // No error, no start, not scrambled, no adaptation field; not the first of its kind either.
+        let plain = flags & 0xC0 == 0 && control & 0xF0 == 0x10 && self.scrambled == 0;
+        if !plain || self.continuity.due() != Some(control & 0x0F) || !self.carried.goes_on(self.pid, payload, release)
+        {
+            return false;
+        }
+        self.continuity.advance();
+        self.fingerprint = fingerprint(payload);
+        true
+    }
+
     /// Bytes of the last packet are wrong.
     pub(super) fn damage(&mut self, release: &mut Release) {
         self.carried.lost(self.pid, 0, release);
@@ -115,6 +140,15 @@ impl Carried for VideoTrack {
             Self::H264(track) => track.payload(pid, packet, known, release),
             Self::Hevc(track) => track.payload(pid, packet, known, release),
             Self::Av1(track) => track.payload(pid, packet, known, release),
+        }
+    }
+
+    #[inline]
+    fn goes_on(&mut self, pid: u16, payload: &[u8; PAYLOAD_MAX], release: &mut Release) -> bool {
+        match self {
+            Self::H264(track) => track.goes_on(pid, payload, release),
+            Self::Hevc(track) => track.goes_on(pid, payload, release),
+            Self::Av1(track) => track.goes_on(pid, payload, release),
         }
     }
 
@@ -162,6 +196,17 @@ impl<C: NalCodec> Carried for NalTrack<C> {
         } else if self.pes.unbounded() && has_stuffing(packet.bytes()) {
             self.units.end(End::Stuffed, &mut sink);
         }
+    }
+
+    #[inline]
+    fn goes_on(&mut self, pid: u16, payload: &[u8; PAYLOAD_MAX], release: &mut Release) -> bool {
+        let Some(ended) = self.pes.goes_on(PAYLOAD_MAX) else { return false };
+        let mut sink = Units { pid, frames: &mut self.frames, release };
+        self.units.push(self.framing.byte_stream(payload), &mut sink);
+        if ended {
+            self.units.end(End::Declared, &mut sink);
+        }
+        true
     }
 
     fn lost(&mut self, _pid: u16, _packets: usize, _release: &mut Release) {

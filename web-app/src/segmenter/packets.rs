@@ -164,6 +164,10 @@ impl Packets {
             }
             return;
         }
+        let watched = self.next.is_some() || self.inquiries.are_open();
+        if route == Route::Part(Part::Video) && !watched && self.playing.picture_goes_on(bytes) {
+            return;
+        }
         let release = &mut self.playing.release;
         let packet = match Packet::parse(bytes) {
             Ok(packet) if !packet.transport_error() => packet,

@@ -71,6 +71,16 @@ impl PesStream {
         piece
     }
 
+    /// Takes a payload of `count` bytes that all belong to the PES packet which is there; whether its declared length is
+    /// reached with them. `None` where there is no such packet: then nothing is taken.
+    #[inline]
+    pub(super) const fn goes_on(&mut self, count: usize) -> Option<bool> {
+        match &mut self.state {
+            State::Body { left } => Some(spend(left, count)),
+            State::Idle | State::Header => None,
+        }
+    }
+
     /// Packets are missing: how many bytes are left of the packet is not known any more.
     pub(super) fn lost(&mut self) {
         match &mut self.state {
@@ -126,7 +136,7 @@ impl PesStream {
 }
 
 /// Takes `count` bytes from what is left; tells whether that was the last of them.
-fn spend(left: &mut Option<usize>, count: usize) -> bool {
+const fn spend(left: &mut Option<usize>, count: usize) -> bool {
     match left {
         Some(0) | None => false,
         Some(rest) => {

@@ -3,7 +3,7 @@
 //! There is one that is played, and for a moment a second one: the programme that the viewer has switched to, until
 //! its picture can begin. So the picture that is there stands until the next one does.
 
-use amt_shared::ts::Packet;
+use amt_shared::ts::{PACKET_LEN, Packet};
 
 use super::Options;
 use super::metadata::Metadata;
@@ -60,6 +60,12 @@ impl Playing {
         let data = self.metadata.pids().map(|pid| (pid, Part::Data));
         let audio = self.tracks.audio_pids().map(|pid| (pid, Part::Audio));
         data.chain(audio).chain(self.tracks.video_pid().map(|pid| (pid, Part::Video)))
+    }
+
+    /// Takes a packet of the picture that is but the next piece of it, as most packets are; `false` where it is more.
+    #[inline]
+    pub(super) fn picture_goes_on(&mut self, bytes: &[u8; PACKET_LEN]) -> bool {
+        self.tracks.video_goes_on(bytes, &mut self.release)
     }
 
     /// Takes a packet; whether something was found out: what is encrypted, or which PIDs are wanted.

@@ -3,7 +3,7 @@
 //! In: what the PMT says, what the viewer chose, and the packets of these streams. Streams that go on over a change
 //! of the PMT are not disturbed by it.
 
-use amt_shared::ts::Packet;
+use amt_shared::ts::{PACKET_LEN, Packet};
 
 use super::Options;
 use super::audio::AudioTrack;
@@ -59,6 +59,12 @@ impl Tracks {
     /// The PIDs of the sound, or of what may be it.
     pub(super) fn audio_pids(&self) -> impl Iterator<Item = u16> {
         self.audio.iter().map(|sound| sound.stream.pid())
+    }
+
+    /// Takes a packet of the picture that is but the next piece of it; see [`Elementary::goes_on`].
+    #[inline]
+    pub(super) fn video_goes_on(&mut self, bytes: &[u8; PACKET_LEN], release: &mut Release) -> bool {
+        self.video.as_mut().is_some_and(|video| video.goes_on(bytes, release))
     }
 
     /// Takes a packet of the picture.
