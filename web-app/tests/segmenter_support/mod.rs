@@ -5,6 +5,7 @@
 pub mod beside;
 pub mod decode;
 pub mod fields;
+pub mod hours;
 pub mod measure;
 
 use std::collections::BTreeMap;
