@@ -18,9 +18,16 @@ const PAUSE_TOLERANCE: i64 = PCR_TICKS_PER_SECOND / 2;
 /// Timestamps further from the clock have nothing to do with it.
 const LEAD_MAX: i64 = 60 * PCR_TICKS_PER_SECOND;
 /// Timestamps that step against the clock by more have jumped, and what was measured of them ends.
-const LEAD_STEP_MAX: i64 = 2 * PCR_TICKS_PER_SECOND;
+const LEAD_STEP_MAX: i64 = PCR_TICKS_PER_SECOND * 3 / 4;
 /// So long after the last timestamp of the picture those of the sound are told.
 const PICTURE_GONE: i64 = 10 * PCR_TICKS_PER_SECOND;
+
+/// So long a track that never had a timestamp is waited for one, and one that had some; then it is given the clock's.
+const PATIENCE: [i64; 2] = [PCR_TICKS_PER_SECOND, 10 * PCR_TICKS_PER_SECOND];
+/// How far timestamps are taken to stand ahead of the clock where none shows it: 0.3 s.
+const LEAD_USUAL: i64 = PCR_TICKS_PER_SECOND * 3 / 10;
+/// What a picture that has no times is taken to be shown behind its decoding: two frames of 25 a second.
+const DELAY_USUAL: i64 = 7200;
 
 /// See the module. Times are 27 MHz ticks.
 #[derive(Debug)]
@@ -38,6 +45,12 @@ pub(super) struct ProgramClock {
     /// How far the clock went on since it began, jumps left out.
     passed: i64,
     lead: Option<Lead>,
+    /// What `passed` was at the first PES packet without a timestamp since the last one with; by track.
+    bare: [Option<i64>; 2],
+    /// Whether the track ever had one.
+    stamped: [bool; 2],
+    /// What `passed` was when the track was given one.
+    given: [Option<i64>; 2],
     timestamps: Drift,
     helper: Drift,
     /// What `passed` was when the clock was told last.
@@ -68,6 +81,9 @@ impl Default for ProgramClock {
             announced: false,
             passed: 0,
             lead: None,
+            bare: [None; 2],
+            stamped: [false; 2],
+            given: [None; 2],
             timestamps: Drift::new(Of::Mean, PCR_TICKS_PER_SECOND),
             helper: Drift::new(Of::Largest, 1_000_000),
             told: None,
@@ -142,12 +158,41 @@ impl ProgramClock {
         self.last = Some(reading);
         self.stray = None;
         self.lead = None;
+        self.given = [None; 2];
         self.timestamps.reset();
         self.helper.reset();
     }
 
-    /// A PES packet of `track` begins.
-    pub(super) fn timestamp(&mut self, track: Track, times: PesHeader) {
+    /// A PES packet of `track` begins. Gives its times: those that it has, or, where the track has none and had none for
+    /// a while, the clock's.
+    pub(super) fn times(&mut self, track: Track, times: PesHeader) -> PesHeader {
+        let index = track as usize;
+        if times.pts.is_some() {
+            self.bare[index] = None;
+            self.stamped[index] = true;
+            self.timestamp(track, times);
+            return times;
+        }
+        let since = *self.bare[index].get_or_insert(self.passed);
+        let patience = PATIENCE[usize::from(self.stamped[index])];
+        // Sound goes on by its own length from there; pictures may last longer or shorter than they say.
+        let due = self.given[index].is_none_or(|at| track == Track::Video && self.passed - at >= PCR_TICKS_PER_SECOND);
+        match self.last.filter(|_| self.stray.is_none()) {
+            Some(last) if due && self.passed - since >= patience => {
+                self.given[index] = Some(self.passed);
+                let ahead = self.lead.map_or(LEAD_USUAL, |lead| lead.ahead) / 300;
+                let raw = |time: i64| time.rem_euclid(WRAP) as u64;
+                let time = last.pcr.base as i64 + ahead;
+                match track {
+                    Track::Video => PesHeader { pts: Some(raw(time + DELAY_USUAL)), dts: Some(raw(time)) },
+                    Track::Audio => PesHeader { pts: Some(raw(time)), dts: None },
+                }
+            }
+            _ => times,
+        }
+    }
+
+    fn timestamp(&mut self, track: Track, times: PesHeader) {
         let Some(last) = self.last.filter(|_| self.stray.is_none()) else { return };
         let Some(raw) = times.dts.or(times.pts) else { return };
         if let Some(lead) = self.lead
@@ -227,7 +272,7 @@ mod tests {
             clock.packet(256, PICTURE, Some(pcr(at(frame))), false, received(frame));
             let dts = dts(frame);
             let raw = dts.rem_euclid(WRAP) as u64;
-            clock.timestamp(Track::Video, PesHeader { pts: Some(raw), dts: None });
+            clock.times(Track::Video, PesHeader { pts: Some(raw), dts: None });
             all.extend(clock.told(Some(dts)));
         }
         all
@@ -310,7 +355,7 @@ mod tests {
             for (base, extension, announced, received, dts) in steps {
                 let pcr = Pcr { base: base % WRAP as u64, extension: extension & 511 };
                 clock.packet(256, PICTURE, Some(pcr), announced, received);
-                clock.timestamp(Track::Video, PesHeader { pts: Some(dts % WRAP as u64), dts: None });
+                clock.times(Track::Video, PesHeader { pts: Some(dts % WRAP as u64), dts: None });
                 clock.told(Some((dts % WRAP as u64) as i64));
             }
         }

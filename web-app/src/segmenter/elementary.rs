@@ -183,7 +183,7 @@ impl<C: NalCodec> Carried for NalTrack<C> {
         }
         if let Some(times) = started {
             release.coming(Track::Video);
-            release.clock.timestamp(Track::Video, times);
+            let times = release.clock.times(Track::Video, times);
             if self.framing.begin() {
                 self.units.lost();
             }
@@ -260,10 +260,10 @@ impl Carried for AudioTrack {
         if piece.malformed && known {
             release.fault(FaultReason::PesHeader, Some(pid), 1);
         }
-        if let Some(times) = piece.started {
+        if let Some(mut times) = piece.started {
             if known {
                 release.coming(Track::Audio);
-                release.clock.timestamp(Track::Audio, times);
+                times = release.clock.times(Track::Audio, times);
             }
             self.frames.begin(times.pts, &mut release.timeline);
         }

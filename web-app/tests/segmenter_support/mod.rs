@@ -5,6 +5,7 @@
 pub mod beside;
 pub mod decode;
 pub mod fields;
+pub mod faults;
 pub mod hours;
 pub mod measure;
 
