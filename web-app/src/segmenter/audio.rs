@@ -201,7 +201,7 @@ impl AudioFrames {
             self.unknown = false;
             return;
         }
-        if self.buffer.len() < self.retry_at {
+        if self.buffer.len() < self.retry_at && self.buffer.len() <= RECOGNISE_MAX {
             return;
         }
         self.retry_at = self.buffer.len() + RECOGNISE_STEP;
