@@ -3,6 +3,8 @@
 //! `segmenter`, the decisions in `player`, the sentences of `page` and the messages between the threads know no browser and build on
 //! the host as well; all the rest is for wasm. See ARCHITECTURE.md.
 
+#[cfg(not(target_arch = "wasm32"))]
+pub mod fuzzing;
 pub mod page;
 pub mod player;
 pub mod segmenter;

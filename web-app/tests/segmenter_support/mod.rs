@@ -4,8 +4,8 @@
 
 pub mod beside;
 pub mod decode;
-pub mod fields;
 pub mod faults;
+pub mod fields;
 pub mod hours;
 pub mod measure;
 
