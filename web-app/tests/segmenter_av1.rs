@@ -4,8 +4,9 @@
 mod segmenter_support;
 
 use amt_web_app::segmenter::{Options, Takes, Track};
+use proptest::prelude::*;
 use segmenter_support::decode::{Directory, checksums, output_of, write_track, write_track_with};
-use segmenter_support::measure::{crcs, missing};
+use segmenter_support::measure::{crcs, missing, mutated, orderly};
 use segmenter_support::*;
 
 const NAMES: [&str; 2] = ["av1", "av1_low_delay"];
@@ -238,4 +239,19 @@ fn a_browser_that_takes_no_av1_gets_none_and_is_told_what_there_is() {
     let run = run_with(&mux(&temporal_units("av1"), FORMS[0], Length::Declared), 1316, options);
     assert!(run.video.is_empty());
     assert_eq!(run.programs.last().unwrap().streams[0].codec.as_deref(), Some("av01"));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn wrong_bytes_anywhere_stop_nothing_and_how_they_are_cut_changes_nothing(
+        edits in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..40), name in 0..NAMES.len(), form in 0..FORMS.len(), waits: bool,
+    ) {
+        let ts = mutated(&mux(&temporal_units(NAMES[name]), FORMS[form], Length::Unbounded), &edits);
+        let options = Options { wait_for_random_access: waits, ..Options::default() };
+        let run = run_with(&ts, 1316, options);
+        orderly(&run);
+        prop_assert!(run == run_with(&ts, 200, options));
+    }
 }

@@ -4,8 +4,9 @@
 mod segmenter_support;
 
 use amt_web_app::segmenter::{Options, Takes, Track};
+use proptest::prelude::*;
 use segmenter_support::decode::{Directory, checksums, output_of, tracks, write_track, write_track_with};
-use segmenter_support::measure::{crcs, missing};
+use segmenter_support::measure::{crcs, missing, mutated, orderly};
 use segmenter_support::*;
 
 const NAMES: [&str; 3] = ["hevc", "hevc10", "hevc_fields"];
@@ -228,4 +229,19 @@ fn a_browser_that_takes_no_hevc_gets_the_sound() {
     assert!(run.video.is_empty() && run.audio.len() > 130);
     let video = &run.programs.last().unwrap().streams[0];
     assert_eq!((video.codec.as_deref(), video.selected), (Some("hevc"), false));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn wrong_bytes_anywhere_stop_nothing_and_how_they_are_cut_changes_nothing(
+        edits in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..40), name in 0..NAMES.len(), waits: bool,
+    ) {
+        let ts = mutated(&fixture(NAMES[name]), &edits);
+        let options = Options { wait_for_random_access: waits, ..Options::default() };
+        let run = run_with(&ts, 1316, options);
+        orderly(&run);
+        prop_assert!(run == run_with(&ts, 200, options));
+    }
 }

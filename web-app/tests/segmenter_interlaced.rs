@@ -5,9 +5,10 @@
 mod segmenter_support;
 
 use amt_web_app::segmenter::{Options, Track};
+use proptest::prelude::*;
 use segmenter_support::decode::{Directory, checksums, tracks, write_track, write_track_with};
 use segmenter_support::fields::{Kind, Picture, Structure, delimiter, pps, sps};
-use segmenter_support::measure::{crcs, missing};
+use segmenter_support::measure::{crcs, missing, mutated, orderly};
 use segmenter_support::*;
 
 /// How the frames of a stream are coded.
@@ -236,6 +237,37 @@ fn parameter_sets_with_several_ids_each_come_into_use_with_their_pictures() {
 }
 
 #[test]
+fn parameter_sets_that_differ_in_their_number_alone_need_no_new_initialisation_segment() {
+    let mut all = Vec::new();
+    for number in 0..24u32 {
+        let begins = number % 6 == 0;
+        let picture = Picture {
+            kind: if begins { Kind::Idr } else { Kind::P },
+            structure: Structure::Frame,
+            reference: true,
+            frame_num: number % 6,
+            order: number % 6 * 2,
+            pps: number / 6 % 2 * 3,
+            more: 0,
+            shade: number as u8,
+        };
+        let mut units = vec![picture.slice()];
+        if begins {
+            units.splice(0..0, [sps(0, 0), sps(4, 0), pps(0, 0), pps(3, 4)]);
+        }
+        all.push(vec![units]);
+    }
+    let ts = mux(&all, PLAIN);
+    assert_eq!(run(&ts).video.len(), 24);
+    let directory = Directory::new("sets-alike");
+    let (source, made) = (directory.0.join("source.ts"), directory.0.join("track.mp4"));
+    std::fs::write(&source, &ts).unwrap();
+    // One file: one initialisation segment.
+    write_track(&ts, Track::Video, &made);
+    assert_eq!(checksums(&made, "0:v"), checksums(&source, "0:v"));
+}
+
+#[test]
 fn new_bytes_of_a_parameter_set_at_the_same_size_begin_a_new_initialisation_segment() {
     let (first, second) = (fixture("clip"), shift_times(&fixture("open_gop"), 3 * 90_000));
     let pictures = |ts: &[u8]| pes_packets(ts).into_iter().filter(|pes| pes.pid == VIDEO).collect::<Vec<_>>();
@@ -251,4 +283,19 @@ fn new_bytes_of_a_parameter_set_at_the_same_size_begin_a_new_initialisation_segm
     assert_eq!((run.inits[0].width, run.inits[0].height), (run.inits[1].width, run.inits[1].height));
     assert!(run.inits[0].data != run.inits[1].data);
     assert!(run.video[75].0.key);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn wrong_bytes_anywhere_stop_nothing_and_how_they_are_cut_changes_nothing(
+        edits in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..40), mixed: bool, waits: bool,
+    ) {
+        let ts = mutated(&mux(&frames(if mixed { Coding::Mixed } else { Coding::Pairs }), PLAIN), &edits);
+        let options = Options { wait_for_random_access: waits, ..Options::default() };
+        let run = run_with(&ts, 1316, options);
+        orderly(&run);
+        prop_assert!(run == run_with(&ts, 200, options));
+    }
 }

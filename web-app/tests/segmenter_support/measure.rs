@@ -68,3 +68,15 @@ pub fn orderly(run: &Run) {
         }
     }
 }
+
+/// The stream with some of its bytes changed, behind the four of each packet's header.
+pub fn mutated(ts: &[u8], edits: &[(usize, u8)]) -> Vec<u8> {
+    let mut ts = ts.to_vec();
+    for (at, byte) in edits {
+        let at = at % ts.len();
+        if at % 188 >= 4 {
+            ts[at] = *byte;
+        }
+    }
+    ts
+}

@@ -123,7 +123,8 @@ fn hevc_configuration(w: &mut Writer, sps: &Sps265, sets: &[(u8, Vec<&[u8]>)]) {
     w.u8(0xF8 | (sps.bit_depth_luma - 8)).u8(0xF8 | (sps.bit_depth_chroma - 8));
     // Frame rates are not told; NAL units have lengths of four bytes.
     w.u16(0).u8(sps.max_sub_layers << 3 | u8::from(sps.temporal_id_nesting) << 2 | 3);
-    w.u8(sets.len() as u8);
+    let sets = sets.iter().filter(|(_, units)| !units.is_empty());
+    w.u8(sets.clone().count() as u8);
     for (kind, units) in sets {
         // All there are stand here.
         w.u8(0x80 | kind).u16(units.len() as u16);

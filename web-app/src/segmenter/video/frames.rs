@@ -25,6 +25,8 @@ pub(in crate::segmenter) struct VideoFrames<C: VideoCodec> {
     codec: C,
     /// Which parameter sets the last initialisation segment holds.
     init: Option<(u64, u8)>,
+    /// What stands in it.
+    told: Option<Configuration>,
     /// Nothing is given out until the next random access point.
     waiting: bool,
     /// After decoding began at a picture that others before it are shown after: those need what is not there.
@@ -43,6 +45,7 @@ impl<C: VideoCodec> VideoFrames<C> {
             options,
             codec: C::default(),
             init: None,
+            told: None,
             waiting: true,
             leading_until: None,
             lost: false,
@@ -56,7 +59,7 @@ impl<C: VideoCodec> VideoFrames<C> {
         let facts = unit.header.and_then(|header| C::facts(&header, sets));
         let times = self.times.of(unit, facts.as_ref(), &mut release.timeline);
         self.lost |= unit.after_loss || unit.damaged;
-        let lacks = (self.options.wait_for_random_access || self.makes_up())
+        let lacks = (self.waits() || self.makes_up())
             && !unit.damaged
             && self.lacks_reference(unit, facts.as_ref(), sets, times);
         let due = self.due(unit, facts.as_ref(), times, lacks);
@@ -66,7 +69,7 @@ impl<C: VideoCodec> VideoFrames<C> {
             release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
             return self.make_up_instead(due.as_ref(), sets, release);
         }
-        if !self.waiting && (!complete || lacks && self.options.wait_for_random_access) {
+        if !self.waiting && (!complete || lacks && self.waits()) {
             self.waiting = true;
             if !unit.key {
                 release.video(self.pid, FromUnit::Waiting);
@@ -84,7 +87,7 @@ impl<C: VideoCodec> VideoFrames<C> {
         self.codec.seen(unit, &header, sets);
         if unit.key {
             let begins = core::mem::take(&mut self.waiting);
-            let clean = self.options.wait_for_random_access || self.makes_up();
+            let clean = self.waits() || self.makes_up();
             let leading = begins && self.codec.begin(&header, clean);
             self.leading_until = leading.then_some(pts);
             if self.init != Some(facts.configuration) || self.codec.begins_anew() {
@@ -93,7 +96,11 @@ impl<C: VideoCodec> VideoFrames<C> {
                     return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
                 };
                 self.init = Some(facts.configuration);
-                release.video(self.pid, FromUnit::Init(self.initialisation(configuration)));
+                // Sets of another number may say the same.
+                if self.codec.begins_anew() || self.told.as_ref() != Some(&configuration) {
+                    self.told = Some(configuration.clone());
+                    release.video(self.pid, FromUnit::Init(self.initialisation(configuration)));
+                }
             }
         } else if self.leading_until.is_some_and(|shown| pts < shown) {
             return;
@@ -121,6 +128,12 @@ impl<C: VideoCodec> VideoFrames<C> {
                 captions: captions::<C>(unit),
             }),
         );
+    }
+
+    /// Whether the last clean picture is held after a loss: also for a decoder that bears no error, where pictures
+    /// cannot be made up for it.
+    fn waits(&self) -> bool {
+        self.options.wait_for_random_access || self.options.make_up_pictures && !C::MAKES_UP
     }
 
     fn makes_up(&self) -> bool {
