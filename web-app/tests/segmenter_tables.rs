@@ -451,3 +451,54 @@ fn a_programme_that_is_not_known_is_waited_for_and_what_is_played_goes_on() {
         assert_whole(&run);
     }
 }
+
+#[test]
+fn a_programme_whose_picture_plays_comes_before_one_that_would_only_sound() {
+    let ts = clip_with(|index, muxer| {
+        if index == 0 {
+            muxer.pat(&[(1, 500), (2, PMT)]);
+            muxer.pmt(500, 1, 0, &[(0x02, 700), (0x0F, 701)]);
+            muxer.pmt(PMT, 2, 0, &[H264, ADTS]);
+        }
+    });
+    let run = run(&ts);
+    assert_whole(&run);
+    assert_eq!(run.programs.last().unwrap().number, 2);
+}
+
+/// The clip, and behind it HEVC on the same PID; the second PMT says so or is as the first.
+fn clip_then_hevc(says_so: bool, rounds: usize) -> Vec<u8> {
+    let mut muxer = Muxer::default();
+    muxer.pat(&[(1, PMT)]);
+    muxer.pmt(PMT, 1, 0, &[H264, ADTS]);
+    for pes in pes_packets(&fixture("clip")) {
+        muxer.pes(&pes, Length::Declared);
+    }
+    muxer.pmt(PMT, 1, 1, &[(if says_so { 0x24 } else { 0x1B }, VIDEO), ADTS]);
+    for round in 1..=rounds {
+        for pes in pes_packets(&shift_times(&fixture("hevc"), round as i64 * 270_000)) {
+            muxer.pes(&pes, Length::Declared);
+        }
+    }
+    muxer.ts
+}
+
+#[test]
+fn a_stream_may_change_its_codec_on_its_pid_with_the_pmt_and_the_sound_is_not_disturbed() {
+    let run = run(&clip_then_hevc(true, 1));
+    let codecs: Vec<&str> = run.inits.iter().map(|init| &init.codec[..4]).collect();
+    assert_eq!(codecs, ["avc1", "mp4a", "hvc1"]);
+    let pictures = segmenter_support::run(&fixture("hevc")).video.len();
+    assert_eq!(run.video.len(), 75 + pictures);
+    run.check(4000);
+    let told = run.programs.last().unwrap().streams[0].codec.clone().unwrap();
+    assert!(told.starts_with("hvc1"), "{told}");
+}
+
+#[test]
+fn a_stream_may_change_its_codec_though_the_pmt_does_not_say_so() {
+    let run = run(&clip_then_hevc(false, 9));
+    let codecs: Vec<&str> = run.inits.iter().map(|init| &init.codec[..4]).collect();
+    assert_eq!(codecs, ["avc1", "mp4a", "hvc1"]);
+    assert!(run.video.len() > 75 + 150, "{}", run.video.len());
+}

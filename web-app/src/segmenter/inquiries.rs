@@ -1,7 +1,7 @@
 //! Whether the streams of the programme carry what its PMT says.
 //!
 //! In: the first packets of each stream. Out: what a stream carries, where its bytes show clearly that it is something
-//! else. A stream of which something has come out needs no such look any more.
+//! else. A stream of which something has come out needs no such look any more, until nothing comes out of it for long.
 
 use amt_shared::ts::{PACKET_LEN, Packet};
 
@@ -20,6 +20,8 @@ struct Asked {
     stream_type: u8,
     said: Content,
     inquiry: Option<Inquiry>,
+    /// It is looked into although something has come out.
+    again: bool,
 }
 
 /// See the module.
@@ -46,12 +48,13 @@ impl Inquiries {
         for stream in streams.iter().filter(|stream| !matches!(stream.content, Content::Data(_))).take(STREAMS_MAX) {
             let same = |asked: &Asked| (asked.pid, asked.stream_type) == (stream.pid, stream.stream_type);
             self.streams.push(match before.iter().position(same) {
-                Some(index) => before.swap_remove(index),
+                Some(index) => Asked { said: stream.content, ..before.swap_remove(index) },
                 None => Asked {
                     pid: stream.pid,
                     stream_type: stream.stream_type,
                     said: stream.content,
                     inquiry: Some(Inquiry::new(stream.pid)),
+                    again: false,
                 },
             });
         }
@@ -74,7 +77,7 @@ impl Inquiries {
         let pid = packet.pid();
         let asked = self.streams.iter_mut().find(|asked| asked.pid == pid)?;
         let inquiry = asked.inquiry.as_mut()?;
-        let answered = release.knows(pid);
+        let answered = !asked.again && release.knows(pid);
         if !answered {
             inquiry.packet(packet);
             if !inquiry.is_over() {
@@ -87,6 +90,15 @@ impl Inquiries {
         asked.inquiry = None;
         self.count();
         answer
+    }
+
+    /// Nothing has come out of a stream for long (`true`), or something does again.
+    pub(super) fn ask_again(&mut self, pid: u16, again: bool) {
+        if let Some(asked) = self.streams.iter_mut().find(|asked| asked.pid == pid && asked.again != again) {
+            asked.again = again;
+            asked.inquiry = again.then(|| Inquiry::new(pid));
+            self.count();
+        }
     }
 
     fn count(&mut self) {

@@ -18,6 +18,10 @@ use super::tables::{Tables, Told};
 /// Faults are told after so many packets at the latest.
 const FAULT_PACKETS: u64 = 64;
 
+/// So often it is looked whether pictures come out, in packets; and so many packets of theirs without one are too many.
+const WATCH_PACKETS: u64 = 256;
+const WITHOUT_PICTURE_MAX: u64 = 256;
+
 /// Where the packets of a PID go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Route {
@@ -46,6 +50,9 @@ pub(super) struct Packets {
     search: Option<Box<Search>>,
     /// Looks whether streams carry what the tables say.
     inquiries: Inquiries,
+    /// Packets of the picture, and how many there were when the last picture had come out, and which that was.
+    video_packets: u64,
+    watched: (u64, u64),
     last_pid: u16,
 }
 
@@ -81,6 +88,8 @@ impl Packets {
             next: None,
             search: Some(Box::default()),
             inquiries: Inquiries::default(),
+            video_packets: 0,
+            watched: (0, 0),
             last_pid: 0,
         };
         packets.route();
@@ -154,6 +163,9 @@ impl Packets {
         self.certainty.packet(bytes);
         if self.count.is_multiple_of(FAULT_PACKETS) {
             self.playing.release.tell_faults();
+            if self.count.is_multiple_of(WATCH_PACKETS) {
+                self.watch();
+            }
         }
         let pid = pid(bytes);
         self.last_pid = pid;
@@ -183,6 +195,7 @@ impl Packets {
         match route {
             Route::Nowhere | Route::Aside | Route::Clock => {}
             Route::Part(part) => {
+                self.video_packets += u64::from(part == Part::Video);
                 if self.playing.packet(part, &packet) {
                     self.settle();
                 }
@@ -194,6 +207,19 @@ impl Packets {
         }
         if self.next.is_some() {
             self.next_packet(pid, &packet);
+        }
+    }
+
+    /// Has the picture looked into again if it does not come out any more: another encoder may be at work.
+    #[cold]
+    fn watch(&mut self) {
+        let Some(pid) = self.playing.tracks.video_pid() else { return };
+        let (pictures, packets) = self.watched;
+        if pictures != self.playing.release.pictures {
+            self.watched = (self.playing.release.pictures, self.video_packets);
+            self.inquiries.ask_again(pid, false);
+        } else if self.video_packets - packets > WITHOUT_PICTURE_MAX {
+            self.inquiries.ask_again(pid, true);
         }
     }
 

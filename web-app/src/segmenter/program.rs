@@ -1,14 +1,14 @@
 //! The programmes of a stream (ISO/IEC 13818-1, 2.4.4): follows PAT and PMTs and chooses what is played.
 //!
 //! What the viewer chose is played once its PMT is known; otherwise the first programme in the PAT's order that has a
-//! stream which can be played, those that announce no access control first. A change of PAT or PMT while playing shows
+//! stream which can be played, those first whose picture does and that announce no access control. A change of PAT or PMT while playing shows
 //! as a new choice. Tables that are not current yet are left out, and so is what else comes on these PIDs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Takes;
 use super::content::Content;
-use super::output::ProgramEntry;
+use super::output::{ProgramEntry, StreamKind};
 use super::pmt::{self, Pmt, PmtStream};
 use super::psi::{Section, SectionError, Sections};
 
@@ -292,13 +292,16 @@ impl Programs {
         true
     }
 
-    /// 2: a stream that is played; 1: one that may turn out to be, or that may be encrypted; 0: none. `None` while
-    /// the PMT is not known.
+    /// 2: it is played; 1: a stream of it is or may turn out to be, but its picture does not play, or it may be
+    /// encrypted; 0: nothing of it is. `None` while the PMT is not known.
     fn rank(&self, number: u16) -> Option<u8> {
         let pmt = &self.pmts.get(&number)?.pmt;
-        let most = if self.encrypted.contains(&number) || pmt.controlled() { 1 } else { 2 };
+        let plays = |stream: &PmtStream| stream.content.plays_as(self.takes);
+        let mut pictures = pmt.streams.iter().filter(|stream| stream.content.kind() == StreamKind::Video).peekable();
+        let whole = pictures.peek().is_none() || pictures.any(|stream| plays(stream).is_some());
+        let most = if !whole || self.encrypted.contains(&number) || pmt.controlled() { 1 } else { 2 };
         let rank = |stream: &PmtStream| match stream.content {
-            content if content.plays_as(self.takes).is_some() => most,
+            _ if plays(stream).is_some() => most,
             Content::Unknown => 1,
             _ => 0,
         };

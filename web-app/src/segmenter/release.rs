@@ -14,6 +14,7 @@ use super::content::Content;
 use super::cues::{Cues, Untimed};
 use super::decoding::{Decoded, Decoding};
 use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Stream, StreamKind, Track};
+use super::pmt::PmtStream;
 use super::presentation::Presentation;
 use super::program::Choice;
 use super::sound::{SoundCodec, SoundDecoder};
@@ -50,6 +51,8 @@ pub(super) struct Release {
     switch: Option<AudioSwitch>,
     /// Something was found out that changes which PIDs are wanted, or that programme list or choice depend on.
     news: bool,
+    /// Pictures that were whole, so far.
+    pub(super) pictures: u64,
     /// The PIDs that come out.
     pub(super) video_pid: Option<u16>,
     pub(super) audio_pid: Option<u16>,
@@ -77,6 +80,7 @@ impl Release {
             encrypted: Vec::new(),
             switch: None,
             news: false,
+            pictures: 0,
             video_pid: None,
             audio_pid: None,
         }
@@ -106,7 +110,16 @@ impl Release {
         may_have_audio: bool,
     ) {
         self.clock.follow(choice.pcr_pid);
-        self.choice = Some(choice.clone());
+        // What came out of a stream tells nothing of the one that has taken its place.
+        let before = self.choice.replace(choice.clone()).map(|before| before.streams).unwrap_or_default();
+        let same = |pid: u16| {
+            let content =
+                |streams: &[PmtStream]| streams.iter().find(|stream| stream.pid == pid).map(|stream| stream.content);
+            content(&before)
+                .zip(content(&choice.streams))
+                .is_none_or(|(before, now)| before.agrees(now) || before == Content::Unknown)
+        };
+        self.codecs.retain(|pid, _| same(*pid));
         self.video_pid = video_pid;
         self.audio_pid = audio_pid;
         let goes_on = |pid: &u16| choice.streams.iter().any(|stream| stream.pid == *pid);
@@ -151,7 +164,10 @@ impl Release {
                 self.codecs.insert(pid, init.codec.clone());
                 Held::VideoInit(init)
             }
-            FromUnit::Frame(frame) => Held::Video(frame, self.received),
+            FromUnit::Frame(frame) => {
+                self.pictures += 1;
+                Held::Video(frame, self.received)
+            }
             FromUnit::Waiting => Held::Discontinuity(Track::Video, DiscontinuityReason::WaitingForRandomAccess),
         };
         match &mut self.start {
