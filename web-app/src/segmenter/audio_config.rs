@@ -2,7 +2,7 @@
 
 use super::Takes;
 use super::codec::aac::AacConfig;
-use super::codec::ac3::Ac3Config;
+use super::codec::ac3::{self, Ac3Config};
 use super::codec::flac;
 use super::codec::mpeg_audio::MpegConfig;
 use super::codec::opus::OpusConfig;
@@ -101,8 +101,10 @@ impl AudioConfig {
                 let silence = config.silence();
                 (samples * 2 >= i64::from(silence.samples)).then_some(silence)
             }
-            // None is written: its frames hold too much that depends on the encoder.
-            Form::Ac3(_) => None,
+            Form::Ac3(config) => {
+                let data = (samples * 2 >= i64::from(ac3::SAMPLES)).then(|| config.silence.clone())??;
+                Some(Silence { data, samples: ac3::SAMPLES })
+            }
             Form::Opus(config) => config.silence(samples),
             Form::Flac => {
                 let (data, samples) = flac::silence(samples, self.channels)?;

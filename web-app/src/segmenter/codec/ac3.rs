@@ -4,6 +4,7 @@
 //! In: syncframes. Out: access units of 1536 samples: a syncframe of AC-3, or all syncframes of Enhanced AC-3 that sound
 //! together, with their dependent substreams. Dropped: frames whose CRC disagrees, unless none ever agrees.
 
+use super::ac3_silence::Shape;
 use super::flac::crc16;
 use super::framer::{AccessUnit, FRAME_MAX, Framer, Look};
 use crate::segmenter::audio_config::{AudioConfig, Form};
@@ -27,6 +28,8 @@ const DISTRUST: u32 = 8;
 pub(in crate::segmenter) struct Ac3Config {
     pub(in crate::segmenter) enhanced: bool,
     pub(in crate::segmenter) specific: Vec<u8>,
+    /// A frame in which nothing is heard.
+    pub(in crate::segmenter) silence: Option<Vec<u8>>,
 }
 
 /// A syncframe's header.
@@ -39,9 +42,9 @@ struct Header {
     bsid: u8,
     acmod: u8,
     lfe: bool,
-    /// AC-3: bit stream mode, and bit_rate_code.
+    /// AC-3: bit stream mode, and frmsizecod.
     bsmod: u8,
-    bit_rate: u8,
+    size_code: u8,
     /// Enhanced AC-3: 0 independent, 1 dependent, 2 independent and made of AC-3.
     kind: u8,
     substream: u8,
@@ -98,7 +101,7 @@ impl Header {
             acmod,
             lfe: bits.bit()?,
             bsmod: bytes[5] & 7,
-            bit_rate: frmsizecod >> 1,
+            size_code: frmsizecod,
             kind: 0,
             substream: 0,
             blocks: 6,
@@ -123,11 +126,17 @@ impl Header {
             acmod: fifth >> 1 & 7,
             lfe: fifth & 1 == 1,
             bsmod: 0,
-            bit_rate: 0,
+            size_code: 0,
             kind,
             substream: third >> 3 & 7,
             blocks,
         })
+    }
+
+    const fn shape(&self) -> Shape {
+        let Self { enhanced, fscod, bsid, bsmod, acmod, lfe, size_code, len, .. } = *self;
+        let channels = CHANNELS[(acmod & 7) as usize];
+        Shape { enhanced, fscod, bsid, bsmod, acmod, lfe, size_code, len, channels }
     }
 
     fn channels(&self) -> u16 {
@@ -200,14 +209,15 @@ impl Ac3 {
 
     fn configure(&mut self, frames: &[Header], dependent: &[u16]) {
         let same =
-            |a: &Header, b: &Header| Header { len: 0, bit_rate: 0, ..*a } == Header { len: 0, bit_rate: 0, ..*b };
+            |a: &Header, b: &Header| Header { len: 0, size_code: 0, ..*a } == Header { len: 0, size_code: 0, ..*b };
         if self.made_of.len() == frames.len() && self.made_of.iter().zip(frames).all(|(a, b)| same(a, b)) {
             return;
         }
         let Some(first) = frames.first() else { return };
         let (specific, channels) =
             if first.enhanced { dec3(frames, dependent) } else { (dac3(first), first.channels()) };
-        let form = Form::Ac3(Ac3Config { enhanced: first.enhanced, specific });
+        let silence = first.shape().silence().filter(|_| frames.iter().all(Header::first));
+        let form = Form::Ac3(Ac3Config { enhanced: first.enhanced, specific, silence });
         self.config = Some(AudioConfig { sample_rate: first.sample_rate, channels, form });
         self.made_of = frames.to_vec();
     }
@@ -274,7 +284,7 @@ fn channel_map(frame: &[u8]) -> Option<u16> {
 fn dac3(header: &Header) -> Vec<u8> {
     let mut bits = BitWriter::default();
     bits.put(header.fscod.into(), 2).put(header.bsid.into(), 5).put(header.bsmod.into(), 3);
-    bits.put(header.acmod.into(), 3).put(header.lfe.into(), 1).put(header.bit_rate.into(), 5).put(0, 5);
+    bits.put(header.acmod.into(), 3).put(header.lfe.into(), 1).put((header.size_code >> 1).into(), 5).put(0, 5);
     bits.finish()
 }
 

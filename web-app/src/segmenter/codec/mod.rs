@@ -2,6 +2,7 @@
 
 pub(super) mod aac;
 pub(super) mod ac3;
+mod ac3_silence;
 mod adts;
 mod aspect;
 pub(super) mod av1;

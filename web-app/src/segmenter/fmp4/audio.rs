@@ -21,14 +21,14 @@ pub(in crate::segmenter) fn audio_init(config: &AudioConfig) -> Vec<u8> {
         Form::Mpeg(mpeg) => {
             entry(w, b"mp4a", config, |w| elementary_stream(w, mpeg.object_type_indication(), &[]));
         }
-        Form::Ac3(Ac3Config { enhanced: false, specific }) => {
+        Form::Ac3(Ac3Config { enhanced: false, specific, .. }) => {
             entry(w, b"ac-3", config, |w| {
                 w.boxed(b"dac3", |w| {
                     w.bytes(specific);
                 });
             });
         }
-        Form::Ac3(Ac3Config { enhanced: true, specific }) => {
+        Form::Ac3(Ac3Config { enhanced: true, specific, .. }) => {
             entry(w, b"ec-3", config, |w| {
                 w.boxed(b"dec3", |w| {
                     w.bytes(specific);
