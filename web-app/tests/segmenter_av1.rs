@@ -96,9 +96,14 @@ fn escaped(header: u8, payload: &[u8], size: bool) -> Vec<u8> {
 
 /// A stream of temporal units 40 ms apart.
 fn mux(units: &[Vec<u8>], form: Form, length: Length) -> Vec<u8> {
+    mux_as(&AV01, units, form, length)
+}
+
+/// The same with these descriptors.
+fn mux_as(descriptors: &[u8], units: &[Vec<u8>], form: Form, length: Length) -> Vec<u8> {
     let mut muxer = Muxer::default();
     muxer.pat(&[(1, PMT)]);
-    muxer.described_pmt(PMT, 1, 0, &[(0x06, VIDEO, &AV01)]);
+    muxer.described_pmt(PMT, 1, 0, &[(0x06, VIDEO, descriptors)]);
     for (index, unit) in units.iter().enumerate() {
         let pts = 90_000 + index as u64 * 3600;
         let Form::Book { sizes, delimiters } = form else {
@@ -218,6 +223,18 @@ fn one_lost_packet_costs_a_frame_or_the_time_to_the_next_key_frame() {
                     checksums(&made, "0:v");
                 }
             }
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_no_descriptor_names_is_recognised() {
+    for name in NAMES {
+        let units = temporal_units(name);
+        let clean = run(&mux(&units, Form::Plain, Length::Declared));
+        for form in [FORMS[0], Form::Plain] {
+            let run = run(&mux_as(&[], &units, form, Length::Declared));
+            assert_eq!(crcs(&run.video), crcs(&clean.video), "{name} {form:?}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Which codec the bytes of a video stream are of, by the units that only one of them has.
 //!
 //! In: bytes of an elementary stream, from any place. Out: the codec, once its parameter sets have come. All of them
-//! write start codes (00 00 01); what stands behind these tells them apart.
+//! write start codes (00 00 01); what stands behind these tells them apart. AV1 is found without them as well.
 
 use super::super::content::Content;
 
@@ -56,12 +56,22 @@ pub(super) fn recognise(bytes: &[u8]) -> Option<Content> {
         Content::OtherVideo("mpeg4video")
     } else if nal && seen.all(VVC_SPS | VVC_PPS) {
         Content::OtherVideo("vvc")
-    } else if seen.all(AV1_DELIMITER | AV1_SEQUENCE) {
+    } else if seen.all(AV1_DELIMITER | AV1_SEQUENCE)
+        || bytes.windows(4).enumerate().any(|(at, _)| is_plain_av1(&bytes[at..]))
+    {
         Content::Av1
     } else {
         return None;
     };
     Some(content)
+}
+
+/// Whether a temporal unit of AV1 begins here without start codes, as muxers write it that know nothing of AV1: an
+/// empty temporal delimiter, a sequence header, and an OBU with a frame or metadata, all with their sizes and without
+/// extension.
+fn is_plain_av1(bytes: &[u8]) -> bool {
+    let [0x12, 0x00, 0x0A, size @ 8..=0x40, rest @ ..] = bytes else { return false };
+    matches!(rest.get(usize::from(*size)..), Some([0x1A | 0x2A | 0x32, size, ..]) if *size != 0)
 }
 
 /// What the first bytes behind a start code show.
