@@ -6,6 +6,7 @@ mod segmenter_support;
 
 use amt_shared::clock::WRAP;
 use amt_web_app::segmenter::{Cue, CueContent, Media, SpliceCommand};
+use proptest::prelude::*;
 use segmenter_support::beside::*;
 use segmenter_support::*;
 
@@ -236,4 +237,36 @@ fn text_whose_time_has_nothing_to_do_with_the_clock_is_told_without_a_place() {
     stream.up_to(60).pes(601, source + 50_000_000, &[0x10, 1, 2]);
     let (cues, _) = cues(&stream.finish(), 1316);
     assert_eq!((times(&cues), cues[0].source_pts), (vec![None], Some(source + 50_000_000)));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    #[test]
+    fn whatever_comes_as_data_leaves_picture_and_sound_alone_however_it_is_cut(
+        junk in proptest::collection::vec(
+            (0usize..300, 600u16..604, any::<bool>(), proptest::collection::vec(prop_oneof![Just(0u8), Just(1), Just(0xFC), any::<u8>()], 0..184)),
+            0..40,
+        ),
+        chunk in 1usize..5000,
+    ) {
+        let clip = fixture("clip");
+        let streams: [Described<'_>; 4] = [
+            (SCTE35_TYPE, 600, &[]),
+            (0x15, 601, &[0x05, 4, b'I', b'D', b'3', b' ']),
+            (0x06, 602, &[0x56, 5, b'e', b'n', b'g', 0x10, 0x88]),
+            (0x06, 603, &[0x59, 8, b'e', b'n', b'g', 0x10, 0, 1, 0, 1]),
+        ];
+        let mut stream = Beside::new(&clip, &streams);
+        let mut junk = junk;
+        junk.sort_by_key(|(at, ..)| *at);
+        for (at, pid, start, bytes) in &junk {
+            stream.up_to(*at).packet(*pid, *start, bytes);
+        }
+        let ts = stream.finish();
+        let (all, clean) = (run(&ts), run(&clip));
+        prop_assert_eq!(&all.video, &clean.video);
+        prop_assert_eq!(&all.audio, &clean.audio);
+        prop_assert_eq!(cues(&ts, chunk).0, cues(&ts, ts.len()).0);
+    }
 }

@@ -12,7 +12,7 @@ use super::output::{Cue, CueContent, Output, SpliceCommand};
 use super::timeline::Timeline;
 
 /// Cues that are held, and their bytes; the oldest is told without its place on the timeline when there are more.
-const HELD_MAX: usize = 128;
+const HELD_MAX: usize = 1024;
 const HELD_BYTES_MAX: usize = 1 << 20;
 /// How far from picture and sound the time of what is shown with them may stand. Buffers of receivers allow ten
 /// seconds at most.
@@ -204,3 +204,7 @@ impl CueContent {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "cues_tests.rs"]
+mod tests;

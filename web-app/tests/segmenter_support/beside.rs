@@ -53,9 +53,10 @@ impl Beside {
         self
     }
 
-    /// Packets of the fixture.
-    pub fn len(&self) -> usize {
-        self.packets.len()
+    /// One packet.
+    pub fn packet(&mut self, pid: u16, start: bool, payload: &[u8]) -> &mut Self {
+        self.muxer.packet(pid, start, &[], payload);
+        self
     }
 
     /// A section over as many packets as it needs.
