@@ -3,7 +3,7 @@
 
 mod segmenter_support;
 
-use amt_web_app::segmenter::{Options, Program, Role, Sample, Takes, Track};
+use amt_web_app::segmenter::{Options, Program, Role, Sample, Takes};
 use segmenter_support::*;
 
 const H264: (u8, u16) = (0x1B, VIDEO);
@@ -327,106 +327,6 @@ fn names_and_what_is_on_are_told() {
     let (present, following) = (schedule.present.as_ref().unwrap(), schedule.following.as_ref().unwrap());
     assert_eq!((present.name.as_str(), following.name.as_str()), ("Nachrichten", "Für immer"));
     assert_eq!((schedule.program, present.start, present.duration), (1, Some(750_516_300), Some(6330)));
-}
-
-#[test]
-fn another_sound_track_takes_over_without_a_hole_and_the_picture_is_not_disturbed() {
-    let ts = fixture("programmes");
-    let clean = run(&ts);
-    for at in [0, 20, 50, 51, 52, 53, 60] {
-        let run = run_choosing(&ts, 1316, go_on(), |index, segmenter| {
-            if index == at {
-                segmenter.choose_audio(Some(258));
-            }
-        });
-        run.check(1000);
-        assert_eq!(run.video, clean.video, "{at}");
-        assert!(run.discontinuities.is_empty(), "{at}: {:?}", run.discontinuities);
-        assert!((run.audio.len() as i64 - clean.audio.len() as i64).abs() <= 1, "{at}");
-        let inits: Vec<u16> = run.inits.iter().filter(|init| init.track == Track::Audio).map(|init| init.pid).collect();
-        assert!(inits == [257, 258] || at == 0 && inits == [258], "{at}: {inits:?}");
-        let selected: Vec<bool> = run.programs.last().unwrap().streams.iter().map(|stream| stream.selected).collect();
-        assert_eq!(selected, [true, false, true], "{at}");
-    }
-}
-
-#[test]
-fn a_sound_track_that_is_not_there_leaves_what_is_played_alone() {
-    let ts = fixture("programmes");
-    let run_wrong = run_choosing(&ts, 1316, go_on(), |index, segmenter| {
-        if index == 30 {
-            segmenter.choose_audio(Some(999));
-        }
-    });
-    assert_eq!(run_wrong, run(&ts));
-}
-
-#[test]
-fn another_programme_goes_on_behind_the_one_before_with_sound_and_picture_together() {
-    let ts = fixture("programmes");
-    for at in [0, 1, 3, 20, 30, 40] {
-        let run = run_choosing(&ts, 1316, go_on(), |index, segmenter| {
-            if index == at {
-                segmenter.choose_program(Some(102));
-            }
-        });
-        // Both programmes have the same times: only what is of the new one can be compared.
-        run.check(90_000);
-        let shift = |sample: &Sample, rate: i64| sample.pts * 90_000 / rate - sample.source_pts;
-        let of_picture = shift(&run.video.last().unwrap().0, 90_000);
-        for ((sample, _), rate) in run.audio.iter().zip(&run.rates) {
-            let silent = sample.size < 8;
-            assert!(*rate != 44_100 || silent || (shift(sample, *rate) - of_picture).abs() <= 1100, "{at}: {sample:?}");
-        }
-        let last = run.programs.last().unwrap();
-        assert_eq!((last.number, last.streams.len()), (102, 2), "{at}");
-        let mut inits: Vec<u16> = run.inits.iter().rev().take(2).map(|init| init.pid).collect();
-        inits.sort_unstable();
-        assert_eq!(inits, [259, 260], "{at}");
-        // The first frame of the new programme is a random access point.
-        assert!(run.video.iter().filter(|(sample, _)| sample.key).count() >= 2, "{at}");
-        let list: Vec<bool> = run.lists.last().unwrap().iter().map(|entry| entry.selected).collect();
-        assert_eq!(list, [false, true], "{at}");
-        // No more is missing than up to the next random access point of the new one.
-        assert!(run.video.len() >= 45, "{at}: {}", run.video.len());
-    }
-}
-
-#[test]
-fn a_programme_with_another_clock_keeps_its_sound_and_picture_together() {
-    let (one, other) = (fixture("clip"), shift_times(&fixture("sliced"), 5_000_000_000));
-    let mut muxer = Muxer { sound: vec![601], ..Muxer::default() };
-    muxer.pat(&[(1, PMT), (2, 500)]);
-    muxer.pmt(PMT, 1, 0, &[H264, ADTS]);
-    muxer.pmt(500, 2, 0, &[(0x1B, 600), (0x0F, 601)]);
-    let mut second = pes_packets(&other).into_iter();
-    for pes in pes_packets(&one) {
-        muxer.pes(&pes, Length::Declared);
-        if let Some(mut pes) = second.next() {
-            pes.pid = if pes.pid == VIDEO { 600 } else { 601 };
-            muxer.pes(&pes, Length::Declared);
-        }
-    }
-    let pieces = muxer.ts.len() / 1316;
-    for at in [pieces / 5, pieces / 3, pieces / 2] {
-        let run = run_choosing(&muxer.ts, 1316, go_on(), |index, segmenter| {
-            if index == at {
-                segmenter.choose_program(Some(2));
-            }
-        });
-        run.check(1100);
-        assert_eq!(run.programs.last().unwrap().number, 2);
-        assert!(!run.discontinuities.iter().any(|(_, reason)| *reason == "clock_jump"), "{:?}", run.discontinuities);
-        // To and fro, the picture of the first one goes on where it was left.
-        let both = run_choosing(&muxer.ts, 1316, go_on(), |index, segmenter| {
-            if index == at {
-                segmenter.choose_program(Some(2));
-                segmenter.choose_program(Some(1));
-            }
-        });
-        let clean = segmenter_support::run(&muxer.ts);
-        assert_eq!((both.video, both.audio), (clean.video, clean.audio));
-    }
 }
 
 #[test]

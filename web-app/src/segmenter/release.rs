@@ -1,6 +1,8 @@
 //! What leaves the segmenter: faults counted together, the programme as far as it is known, and the tracks'
 //! segments once the output has begun.
 
+mod programme;
+
 use std::collections::{BTreeMap, VecDeque};
 
 use amt_shared::ts::Packet;
@@ -13,7 +15,7 @@ use super::clock::ProgramClock;
 use super::content::Content;
 use super::cues::{Cues, Untimed};
 use super::decoding::{Decoded, Decoding};
-use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Stream, StreamKind, Track};
+use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Track};
 use super::pmt::PmtStream;
 use super::presentation::Presentation;
 use super::program::Choice;
@@ -289,24 +291,6 @@ impl Release {
         self.tell_program();
     }
 
-    /// The packets of a PID are encrypted, or are not any more.
-    pub(super) fn encrypted(&mut self, pid: u16, encrypted: bool) {
-        self.encrypted.retain(|known| *known != pid);
-        if encrypted {
-            self.encrypted.push(pid);
-        }
-        self.news = true;
-        if !self.held_back {
-            self.tell_program();
-        }
-    }
-
-    /// Whether all that is to come out is encrypted.
-    pub(super) fn is_encrypted(&self) -> bool {
-        let mut pids = self.video_pid.into_iter().chain(self.audio_pid).peekable();
-        pids.peek().is_some() && pids.all(|pid| self.encrypted.contains(&pid))
-    }
-
     /// Whether something was found out since the last time that this was asked.
     #[inline]
     pub(super) const fn news(&mut self) -> bool {
@@ -416,39 +400,5 @@ impl Release {
     /// Gives the audio frames of this push.
     pub(super) fn flush_audio(&mut self) {
         self.presentation.flush_audio(self.received, &mut self.queue);
-    }
-
-    /// Tells the programme, if anything in it is new.
-    pub(super) fn tell_program(&mut self) {
-        let Some(choice) = &self.choice else { return };
-        let streams = choice.streams.iter().map(|stream| {
-            let selected = self.video_pid == Some(stream.pid) || self.audio_pid == Some(stream.pid);
-            let kind = match stream.content {
-                Content::Unknown if self.audio_pid == Some(stream.pid) => StreamKind::Audio,
-                content => content.kind(),
-            };
-            Stream {
-                pid: stream.pid,
-                stream_type: stream.stream_type,
-                kind,
-                codec: self.codecs.get(&stream.pid).cloned().or(stream.content.name().map(str::to_owned)),
-                selected,
-                language: stream.description.language.clone(),
-                role: stream.description.role,
-                note: if self.encrypted.contains(&stream.pid) {
-                    Some("This programme is encrypted.".into())
-                } else if selected {
-                    None
-                } else {
-                    stream.content.note(self.takes)
-                },
-                pages: stream.description.pages.clone(),
-            }
-        });
-        let program = Program { number: choice.number, pcr_pid: choice.pcr_pid, streams: streams.collect() };
-        if self.told.as_ref() != Some(&program) {
-            self.told = Some(program.clone());
-            self.queue.push_back(Output::Program(program));
-        }
     }
 }

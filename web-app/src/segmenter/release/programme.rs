@@ -1,0 +1,59 @@
+//! What is told of the programme: its streams, what they are for, which come out, and why others do not.
+
+use super::super::content::Content;
+use super::super::output::{Output, Program, Stream, StreamKind};
+use super::Release;
+
+impl Release {
+    /// The packets of a PID are encrypted, or are not any more.
+    pub(in crate::segmenter) fn encrypted(&mut self, pid: u16, encrypted: bool) {
+        self.encrypted.retain(|known| *known != pid);
+        if encrypted {
+            self.encrypted.push(pid);
+        }
+        self.news = true;
+        if !self.held_back {
+            self.tell_program();
+        }
+    }
+
+    /// Whether all that is to come out is encrypted.
+    pub(in crate::segmenter) fn is_encrypted(&self) -> bool {
+        let mut pids = self.video_pid.into_iter().chain(self.audio_pid).peekable();
+        pids.peek().is_some() && pids.all(|pid| self.encrypted.contains(&pid))
+    }
+
+    /// Tells the programme, if anything in it is new.
+    pub(in crate::segmenter) fn tell_program(&mut self) {
+        let Some(choice) = &self.choice else { return };
+        let streams = choice.streams.iter().map(|stream| {
+            let selected = self.video_pid == Some(stream.pid) || self.audio_pid == Some(stream.pid);
+            let kind = match stream.content {
+                Content::Unknown if self.audio_pid == Some(stream.pid) => StreamKind::Audio,
+                content => content.kind(),
+            };
+            Stream {
+                pid: stream.pid,
+                stream_type: stream.stream_type,
+                kind,
+                codec: self.codecs.get(&stream.pid).cloned().or(stream.content.name().map(str::to_owned)),
+                selected,
+                language: stream.description.language.clone(),
+                role: stream.description.role,
+                note: if self.encrypted.contains(&stream.pid) {
+                    Some("This programme is encrypted.".into())
+                } else if selected {
+                    None
+                } else {
+                    stream.content.note(self.takes)
+                },
+                pages: stream.description.pages.clone(),
+            }
+        });
+        let program = Program { number: choice.number, pcr_pid: choice.pcr_pid, streams: streams.collect() };
+        if self.told.as_ref() != Some(&program) {
+            self.told = Some(program.clone());
+            self.queue.push_back(Output::Program(program));
+        }
+    }
+}
