@@ -54,6 +54,8 @@ pub(super) struct Timeline {
     agreed: Option<i64>,
     /// How long the tracks have stood beside each other with different offsets.
     apart: i64,
+    /// How long each has gone on since the other one's last time.
+    alone: [i64; 2],
 }
 
 /// A time of a track's source, and what is known of where it is due.
@@ -122,7 +124,10 @@ impl Timeline {
         let before = own.offset.zip(due.expected).map(|(offset, expected)| (offset, expected - offset));
         let (past, since) = (own.past, own.since);
         self.lanes[track as usize] = Lane { offset: Some(offset), last: due.source, before, past, since };
-        let offset = self.put_together(track, offset, (due.source - own.last).clamp(0, HOLE));
+        let passed = (due.source - own.last).clamp(0, HOLE);
+        self.alone[track as usize] += passed;
+        self.alone[1 - track as usize] = 0;
+        let offset = self.put_together(track, offset, passed);
         if own.offset != Some(offset) {
             let lane = &mut self.lanes[track as usize];
             (lane.past, lane.since) = (own.offset.map(|before| (own.last, before)), due.source);
@@ -171,6 +176,10 @@ impl Timeline {
         }
         if of_video == of_audio || (video.last - audio.last).abs() > SKEW {
             self.apart = 0;
+            return offset;
+        }
+        // One that has ended stands beside nothing, though a source that loops comes by its last time again and again.
+        if self.alone[track as usize] > HOLE {
             return offset;
         }
         if track == Track::Audio {
@@ -259,6 +268,23 @@ mod tests {
             assert_eq!(audio, Place { time: 3840, jumped: false }, "{jump}");
             let audio = place(&mut timeline, Track::Audio, 5_005_760 + jump + 7, 5760);
             assert_eq!(audio, Place { time: 5767, jumped: true }, "{jump}");
+        }
+    }
+
+    #[test]
+    fn a_track_that_has_ended_does_not_hold_the_other_back_when_the_source_loops() {
+        for (ended, goes_on) in [(Track::Video, Track::Audio), (Track::Audio, Track::Video)] {
+            let mut timeline = at(0);
+            for time in (0..150_000).step_by(1920) {
+                place(&mut timeline, ended, time, time);
+                place(&mut timeline, goes_on, time, time);
+            }
+            let mut expected = 151_680;
+            for source in (0..5).flat_map(|round| (if round == 0 { 151_680 } else { 0 }..720_000).step_by(1920)) {
+                let place = place(&mut timeline, goes_on, source, expected);
+                assert_eq!(place.time, expected, "{goes_on} at {source}");
+                expected += 1920;
+            }
         }
     }
 
