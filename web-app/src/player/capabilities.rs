@@ -29,8 +29,9 @@ pub fn takes(is_type_supported: impl Fn(&str) -> bool) -> Takes {
         opus: sound("opus"),
         flac: sound("flac"),
         mp3_in_mp4: MP3.into_iter().any(&is_type_supported),
-        mp3: is_type_supported("audio/mpeg"),
-        // No browser says that it does, and one that does so by chance gains nothing by it: see docs/browsers.md.
+        // Frames without a container have no times: every hole and switch would have to be told to the source buffer,
+        // which then has no `segments` mode. Decoded they have times like all other sound: see docs/browsers.md.
+        mp3: false,
         mp2: false,
         ac3: sound("ac-3"),
         ec3: sound("ec-3"),
@@ -70,7 +71,7 @@ mod tests {
         assert_eq!(only("opus"), Takes { opus: true, ..none });
         assert_eq!(only("flac"), Takes { flac: true, ..none });
         assert_eq!(only("mp4a.6B"), Takes { mp3_in_mp4: true, ..none });
-        assert_eq!(only("audio/mpeg"), Takes { mp3: true, ..none });
+        assert_eq!(only("audio/mpeg"), none, "frames without a container are not asked for");
         assert_eq!(only("ac-3"), Takes { ac3: true, ..none });
         assert_eq!(only("ec-3"), Takes { ec3: true, ..none });
         assert_eq!(only("av01"), Takes { av1: true, ..none });
