@@ -1,7 +1,7 @@
-//! A headless Chromium with a fresh profile, driven through a chromedriver of its own.
+//! A headless Chromium or Firefox with a fresh profile, driven through a driver of its own.
 
 use crate::{Process, Stage, until};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use fantoccini::wd::WebDriverCompatibleCommand;
 use fantoccini::{Client, ClientBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
@@ -25,8 +25,19 @@ const FLAGS: [&str; 9] = [
     "--disable-sync",
 ];
 
+/// Which browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// Debian's Chromium.
+    Chromium,
+    /// Debian's Firefox ESR; `cargo xtask test --full` installs its driver.
+    Firefox,
+}
+
 /// A running browser. Ends with its driver when dropped.
 pub struct Browser {
+    /// Which one it is.
+    pub kind: Kind,
     /// The WebDriver session.
     pub client: Client,
     driver: Process,
@@ -46,38 +57,62 @@ pub struct LogEntry {
 }
 
 impl Browser {
-    /// Starts a browser with no page.
+    /// Starts a Chromium with no page.
     ///
     /// # Errors
     /// Where Chromium or chromedriver is missing or does not start.
     pub async fn start(stage: &Stage) -> Result<Self> {
+        Self::chromium(stage, &[]).await
+    }
+
+    /// Starts a browser with no page that lets sound begin by itself, as people's browsers do not.
+    ///
+    /// # Errors
+    /// Where it or its driver is missing or does not start.
+    pub async fn audible(stage: &Stage, kind: Kind) -> Result<Self> {
+        match kind {
+            Kind::Chromium => Self::chromium(stage, &["--autoplay-policy=no-user-gesture-required"]).await,
+            Kind::Firefox => Self::firefox(stage).await,
+        }
+    }
+
+    async fn chromium(stage: &Stage, more: &[&str]) -> Result<Self> {
         let profile = tempfile::Builder::new().prefix("profile-").tempdir_in(stage.dir())?.keep();
         let name = profile.file_name().unwrap_or_default().to_string_lossy().replace("profile", "chromedriver");
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").env("TMPDIR", stage.dir());
         let mut driver = Process::start(&name, &mut command, stage.dir())
             .context("chromedriver does not start (`cargo xtask setup` installs it)")?;
-        let port: u16 = until("chromedriver tells its port", async || {
-            driver.check_running()?;
-            let log = driver.log();
-            let Some((_, rest)) = log.split_once("started successfully on port ") else { return Ok(None) };
-            Ok(rest.split_once('.').and_then(|(port, _)| port.parse().ok()))
-        })
-        .await?;
-        let mut flags: Vec<_> = FLAGS.iter().map(ToString::to_string).collect();
+        let port = port(&mut driver, "started successfully on port ").await?;
+        let mut flags: Vec<_> = FLAGS.iter().chain(more).map(ToString::to_string).collect();
         flags.push(format!("--user-data-dir={}", profile.display()));
         flags.push("--window-size=1280,900".into());
         let capabilities = json!({
             "goog:chromeOptions": { "args": flags },
             "goog:loggingPrefs": { "browser": "ALL" },
         });
-        let Value::Object(capabilities) = capabilities else { unreachable!("written above as an object") };
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .context("Chromium does not start")?;
-        Ok(Self { client, driver, profile })
+        let client = session(port, capabilities).await.context("Chromium does not start")?;
+        Ok(Self { kind: Kind::Chromium, client, driver, profile })
+    }
+
+    async fn firefox(stage: &Stage) -> Result<Self> {
+        let profile = tempfile::Builder::new().prefix("profile-").tempdir_in(stage.dir())?.keep();
+        let name = profile.file_name().unwrap_or_default().to_string_lossy().replace("profile", "geckodriver");
+        let mut command = Command::new("geckodriver");
+        // Firefox does not like another user's home, which root's may be.
+        command.args(["--port", "0", "--profile-root"]).arg(&profile).env("TMPDIR", stage.dir()).env("HOME", &profile);
+        let mut driver = Process::start(&name, &mut command, stage.dir())
+            .context("geckodriver does not start (`cargo xtask test --full` installs it)")?;
+        let port = port(&mut driver, "Listening on 127.0.0.1:").await?;
+        let capabilities = json!({
+            "moz:firefoxOptions": {
+                "binary": "/usr/bin/firefox-esr",
+                "args": ["-headless"],
+                "prefs": { "media.autoplay.default": 0, "media.autoplay.blocking_policy": 0 },
+            },
+        });
+        let client = session(port, capabilities).await.context("Firefox does not start")?;
+        Ok(Self { kind: Kind::Firefox, client, driver, profile })
     }
 
     /// Runs a function body in the page.
@@ -98,11 +133,14 @@ impl Browser {
         Ok(())
     }
 
-    /// What came to the console since the last call.
+    /// What came to the console since the last call; Firefox's driver does not tell.
     ///
     /// # Errors
     /// Where the browser is gone.
     pub async fn console(&self) -> Result<Vec<LogEntry>> {
+        if self.kind == Kind::Firefox {
+            return Ok(Vec::new());
+        }
         Ok(serde_json::from_value(self.client.issue_cmd(BrowserLog).await?)?)
     }
 
@@ -134,6 +172,25 @@ impl Drop for Browser {
             }
         }
     }
+}
+
+/// The port that a driver has told, after these words.
+async fn port(driver: &mut Process, words: &str) -> Result<u16> {
+    until("the driver tells its port", async || {
+        driver.check_running()?;
+        let log = driver.log();
+        let Some((_, rest)) = log.split_once(words) else { return Ok(None) };
+        let digits = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
+        // What is not followed by anything may not be whole.
+        Ok(rest[..digits].parse().ok().filter(|_| digits < rest.len()))
+    })
+    .await
+}
+
+async fn session(port: u16, capabilities: Value) -> Result<Client> {
+    let Value::Object(capabilities) = capabilities else { bail!("capabilities are an object") };
+    let mut builder = ClientBuilder::new(HttpConnector::new());
+    Ok(builder.capabilities(capabilities).connect(&format!("http://127.0.0.1:{port}")).await?)
 }
 
 /// chromedriver's command for the console's lines; not in the WebDriver standard.

@@ -7,6 +7,7 @@
 //! (`trunk build --release && cargo build --release -p amt-helper`).
 
 pub mod browser;
+pub mod codecs;
 pub mod helper;
 pub mod latency;
 pub mod load;
@@ -16,7 +17,9 @@ pub mod process;
 pub mod reception;
 pub mod sender;
 pub mod stage;
+pub mod station;
 pub mod strip;
+pub mod tone;
 pub mod wait;
 
 pub use browser::Browser;
@@ -25,4 +28,5 @@ pub use namespace::{Namespace, Switch};
 pub use process::Process;
 pub use reception::Reception;
 pub use stage::Stage;
+pub use station::Station;
 pub use wait::{until, within};

@@ -27,7 +27,7 @@ pub struct Playback {
     pub frames: u64,
     /// Of these, frames that came too late to be shown.
     pub dropped: u64,
-    /// Bytes of sound that were decoded (Chromium's own counter).
+    /// Bytes of sound that were decoded (Chromium's own counter; 0 in Firefox).
     pub audio_bytes: u64,
     /// Whether the sound is off.
     pub muted: bool,
@@ -119,7 +119,7 @@ impl Browser {
     pub async fn playback(&self) -> Result<Playback> {
         let script = "const video = document.querySelector('video#video'), quality = video.getVideoPlaybackQuality();
             return { frames: quality.totalVideoFrames, dropped: quality.droppedVideoFrames, muted: video.muted,
-                     paused: video.paused, audio_bytes: video.webkitAudioDecodedByteCount }";
+                     paused: video.paused, audio_bytes: video.webkitAudioDecodedByteCount ?? 0 }";
         Ok(serde_json::from_value(self.run(script).await?)?)
     }
 

@@ -40,7 +40,8 @@ enum Task {
     },
     /// Everything that must hold: formatting, clippy, tests on the host, in wasm, and end to end in Chromium.
     Test {
-        /// Also lets the helper work with a relay that nobody here wrote (quicast-amt, installed when it is missing).
+        /// Also lets the helper work with a relay that nobody here wrote, and plays every codec in Firefox (quicast-amt,
+        /// firefox-esr and geckodriver are installed when they are missing).
         #[arg(long)]
         full: bool,
     },
@@ -64,7 +65,7 @@ enum Purpose {
     Demo,
     /// That, and the tests: Chromium, its driver, wasm-pack, ffmpeg, network namespaces.
     Test,
-    /// That, and `test --full`: another relay.
+    /// That, and `test --full`: another relay, another browser.
     FullTest,
 }
 

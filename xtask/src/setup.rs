@@ -13,6 +13,8 @@ use std::time::Instant;
 /// 0.22 wants a newer Rust than ours.
 const TRUNK: &str = "0.21.14";
 const WASM_PACK: &str = "0.15.1";
+/// Firefox's driver; Debian has it in no package.
+const GECKODRIVER: &str = "0.37.1";
 /// A relay that nobody here wrote.
 const QUICAST: &str = "0.2.0";
 
@@ -30,7 +32,10 @@ pub(crate) fn run(purpose: Purpose) -> Result<()> {
         for component in ["rustfmt", "clippy"] {
             note(rust_component(component));
         }
-        note(debian_packages());
+        note(debian_packages(&DEBIAN));
+    }
+    if purpose == Purpose::FullTest {
+        note(debian_packages(&DEBIAN_FULL));
     }
     let wasm_bindgen = locked_version("wasm-bindgen")?;
     // Without its default features trunk cannot proxy to https or ask for updates, and wasm-bindgen's test
@@ -43,6 +48,7 @@ pub(crate) fn run(purpose: Purpose) -> Result<()> {
     }
     if purpose == Purpose::FullTest {
         note(other_relay());
+        note(cargo_tool("geckodriver", "geckodriver", GECKODRIVER, &["--locked"]));
     }
 
     if !to_run_by_hand.is_empty() {
@@ -145,8 +151,11 @@ fn cargo_install(package: &str, version: &str, flags: &[&str]) -> Command {
     command
 }
 
-/// What the tests want of the system: the program that shows it is there, and Debian's package of it.
-const DEBIAN: [(&str, &[&str], &str); 6] = [
+/// The program that shows that something is there, how it tells its version, and Debian's package of it.
+type Package = (&'static str, &'static [&'static str], &'static str);
+
+/// What the tests want of the system.
+const DEBIAN: [Package; 6] = [
     ("chromium", &["--version"], "chromium"),
     ("chromedriver", &["--version"], "chromium-driver"),
     ("ffmpeg", &["-version"], "ffmpeg"),
@@ -155,9 +164,12 @@ const DEBIAN: [(&str, &[&str], &str); 6] = [
     ("python3", &["--version"], "python3"),
 ];
 
-fn debian_packages() -> Result<(), ByHand> {
+/// The same for `test --full`.
+const DEBIAN_FULL: [Package; 1] = [("firefox-esr", &["--version"], "firefox-esr")];
+
+fn debian_packages(packages: &[Package]) -> Result<(), ByHand> {
     let mut missing = Vec::new();
-    for (program, version, package) in DEBIAN {
+    for &(program, version, package) in packages {
         // Debian's administrators' programs are not on everybody's PATH.
         let places = [program.to_owned(), format!("/usr/sbin/{program}"), format!("/sbin/{program}")];
         let found = places.iter().find_map(|place| exec::output(exec::program(place).args(version)));

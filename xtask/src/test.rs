@@ -36,6 +36,8 @@ fn checks(steps: &mut Steps, full: bool) -> Result<()> {
     if full {
         let line = "cargo test --locked -p amt-e2e --test relays -- --ignored --test-threads=1 --nocapture";
         steps.tests("tests, another relay", exec::line(line).env("RUST_LIB_BACKTRACE", "0"))?;
+        let line = "cargo test --locked -p amt-e2e --test codecs -- firefox --ignored --test-threads=1 --nocapture";
+        steps.tests("tests, Firefox", exec::line(line).env("RUST_LIB_BACKTRACE", "0"))?;
     }
     Ok(())
 }

@@ -62,7 +62,7 @@ pub fn run(
     began();
     let (start, wanted) = (Instant::now(), Duration::from_secs_f64(seconds));
     // Two random access points a second, as broadcasters have them.
-    let mut stream = Stream::new(headers(), u64::from(rate / 2));
+    let mut stream = Stream::new(headers(GROUP), u64::from(rate / 2));
     let mut messages: Vec<Vec<u8>> = (0..TOGETHER).map(|_| stream.message()).collect();
     let (mut sent, mut given_up) = (0_u64, 0_u64);
     let due = |elapsed: Duration| (elapsed.as_secs_f64() * f64::from(rate)) as u64;
@@ -130,12 +130,12 @@ fn send(socket: &UdpSocket, to: SocketAddrV4, messages: &[Vec<u8>]) -> Result<us
     }
 }
 
-/// AMT, IPv4 and UDP header of every datagram; the UDP checksum is left out, as some relays leave it out.
-fn headers() -> Vec<u8> {
+/// AMT, IPv4 and UDP header of every datagram to a group; the UDP checksum is left out, as some relays leave it out.
+pub(crate) fn headers(group: Ipv4Addr) -> Vec<u8> {
     let [length, udp_length] = [20 + 8 + PAYLOAD, 8 + PAYLOAD].map(|length| (length as u16).to_be_bytes());
     let mut ip = vec![0x45, 0, length[0], length[1], 0, 0, 0, 0, 16, 17, 0, 0];
     ip.extend(SOURCE.octets());
-    ip.extend(GROUP.octets());
+    ip.extend(group.octets());
     let sum: u32 = ip.as_chunks::<2>().0.iter().map(|pair| u32::from(u16::from_be_bytes(*pair))).sum();
     let checksum = !((sum & 0xFFFF) + (sum >> 16)) as u16;
     ip[10..12].copy_from_slice(&checksum.to_be_bytes());
@@ -149,7 +149,7 @@ mod tests {
 
     #[test]
     fn its_packets_are_taken_by_the_gateways_own_reader() {
-        let mut message = headers();
+        let mut message = headers(GROUP);
         message.resize(message.len() + PAYLOAD, 0);
         let inner = amt_helper::datagram::parse(&message[MULTICAST_DATA_HEADER.len()..]).unwrap();
         assert_eq!(inner.destination, SocketAddr::from((GROUP, PORT)));
