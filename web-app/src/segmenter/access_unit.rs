@@ -122,9 +122,10 @@ impl<C: NalCodec> AccessUnits<C> {
         self.flush(true, sink);
     }
 
-    /// A PES packet short of its length, where lengths are right otherwise: sixteen packets lost, or a multiple.
-    fn missing_if(&mut self, short: bool) {
-        if short && self.trust.holds(End::Declared) {
+    /// A PES packet is short of its length, or has more than that, where lengths are right otherwise: sixteen packets
+    /// are lost, or a multiple.
+    pub(super) fn missing_if(&mut self, wrong: bool) {
+        if wrong && self.trust.holds(End::Declared) {
             self.lost();
         }
     }

@@ -176,7 +176,7 @@ impl Carried for VideoTrack {
 impl<C: NalCodec> Carried for NalTrack<C> {
     fn payload(&mut self, pid: u16, packet: &Packet<'_>, _known: bool, release: &mut Release) {
         let start = packet.payload_unit_start();
-        let Piece { started, malformed, data, ended, short } = self.pes.push(packet.payload(), start);
+        let Piece { started, malformed, data, ended, overrun, short } = self.pes.push(packet.payload(), start);
         if malformed {
             release.fault(FaultReason::PesHeader, Some(pid), 1);
             self.units.lost();
@@ -189,6 +189,7 @@ impl<C: NalCodec> Carried for NalTrack<C> {
             }
             self.units.begin(PesStart { times, random_access: packet.random_access() }, short);
         }
+        self.units.missing_if(overrun);
         let mut sink = Units { pid, frames: &mut self.frames, release };
         self.units.push(self.framing.byte_stream(data), &mut sink);
         if ended {

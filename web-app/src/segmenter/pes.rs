@@ -26,6 +26,8 @@ pub(super) struct Piece<'a> {
     pub(super) data: &'a [u8],
     /// The declared length is reached with `data`.
     pub(super) ended: bool,
+    /// `data` is more than was left of the declared length: a PES packet ends with its transport packet.
+    pub(super) overrun: bool,
     /// The PES packet before ended short of its declared length.
     pub(super) short: bool,
 }
@@ -64,6 +66,7 @@ impl PesStream {
             State::Idle => {}
             State::Body { left } => {
                 piece.data = payload;
+                piece.overrun = left.is_some_and(|left| left > 0 && payload.len() > left);
                 piece.ended = spend(left, payload.len());
             }
             State::Header => self.read_header(payload, &mut piece),
@@ -76,6 +79,7 @@ impl PesStream {
     #[inline]
     pub(super) const fn goes_on(&mut self, count: usize) -> Option<bool> {
         match &mut self.state {
+            State::Body { left: Some(left @ 1..) } if count > *left => None,
             State::Body { left } => Some(spend(left, count)),
             State::Idle | State::Header => None,
         }
