@@ -27,6 +27,10 @@ fn layer_two_sounds_as_in_ffmpeg() {
         ("stereo", 48_000, 384),
         ("stereo", 44_100, 224),
         ("stereo", 32_000, 160),
+        // What layer II does not allow, and encoders write: ffmpeg unless told otherwise, for one.
+        ("mono", 48_000, 384),
+        ("mono", 44_100, 224),
+        ("stereo", 48_000, 56),
         ("mono", 48_000, 32),
         ("mono", 48_000, 96),
         ("mono", 32_000, 48),
