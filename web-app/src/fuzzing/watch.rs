@@ -26,25 +26,31 @@ type Seen = (Track, u64, i64, u32, Vec<u8>);
 fn samples(ts: &[u8], piece: usize, options: Options) -> [Vec<Seen>; 2] {
     let mut segmenter = Segmenter::new(options);
     let mut seen = [Vec::new(), Vec::new()];
+    let mut begun = [0; 2];
     for piece in ts.chunks(piece) {
         segmenter.push(piece, 0);
-        take(&mut segmenter, &mut seen, piece.len());
+        take(&mut segmenter, &mut seen, &mut begun, piece.len());
     }
     segmenter.finish();
-    take(&mut segmenter, &mut seen, ts.len());
+    take(&mut segmenter, &mut seen, &mut begun, ts.len());
     assert!(segmenter.poll().is_none());
     seen
 }
 
-fn take(segmenter: &mut Segmenter, seen: &mut [Vec<Seen>; 2], pushed: usize) {
+fn take(segmenter: &mut Segmenter, seen: &mut [Vec<Seen>; 2], begun: &mut [usize; 2], pushed: usize) {
     let mut count = 0;
     while let Some(output) = segmenter.poll() {
         count += 1;
         match output {
-            Output::Media(media) => media_holds(&media, &mut seen[media.track as usize]),
+            Output::Media(media) => {
+                let track = media.track as usize;
+                media_holds(&media, &mut seen[track], begun[track]);
+            }
             Output::Init(init) => {
                 assert!(init.timescale > 0 && !init.codec.is_empty() && init.data.len() > 8);
                 assert_eq!(init.track == Track::Video, init.width > 0 && init.height > 0);
+                // What follows may count in other units.
+                begun[init.track as usize] = seen[init.track as usize].len();
             }
             Output::DecoderWanted(codec) => segmenter.supply(codec, sound::decoder(codec)),
             _ => {}
@@ -54,12 +60,13 @@ fn take(segmenter: &mut Segmenter, seen: &mut [Vec<Seen>; 2], pushed: usize) {
     assert!(count <= 4096 + OUTPUTS_PER_PACKET * (1 + pushed / 188), "{count} outputs of {pushed} bytes");
 }
 
-fn media_holds(media: &Media, seen: &mut Vec<Seen>) {
+/// `begun` is how many samples came before the last initialisation segment.
+fn media_holds(media: &Media, seen: &mut Vec<Seen>, begun: usize) {
     assert!(!media.samples.is_empty());
     for sample in &media.samples {
         let bytes = &media.data[sample.offset as usize..][..sample.size as usize];
         assert!(!bytes.is_empty() && sample.duration > 0);
-        if let Some((_, dts, _, duration, _)) = seen.last() {
+        if let Some((_, dts, _, duration, _)) = seen.get(begun..).and_then(|since| since.last()) {
             assert!(sample.dts >= dts + u64::from(*duration), "decoding times run back");
         }
         seen.push((media.track, sample.dts, sample.pts, sample.duration, bytes.to_vec()));
