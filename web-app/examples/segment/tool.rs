@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use amt_web_app::segmenter::{Output, Segmenter};
+use amt_web_app::segmenter::{Output, Segmenter, SoundCodec};
 use anyhow::{Context, Result, bail};
 use clap::Parser;
 use serde_json::Value;
@@ -42,6 +42,10 @@ fn run(arguments: &Arguments) -> Result<()> {
     if arguments.audio_pid.is_some() {
         segmenter.choose_audio(arguments.audio_pid);
     }
+    // At hand before they are wanted, so that the length of the pieces makes no difference.
+    for codec in [SoundCodec::MpegAudio, SoundCodec::Ac3] {
+        segmenter.supply(codec, amt_web_app::sound::decoder(codec));
+    }
     let mut printer = Printer {
         lines: BufWriter::new(io::stdout().lock()),
         files: arguments.output_dir.clone().map(Files::new).transpose()?,
@@ -56,9 +60,6 @@ fn run(arguments: &Arguments) -> Result<()> {
             segmenter.finish();
         }
         while let Some(output) = segmenter.poll() {
-            if let Output::DecoderWanted(codec) = output {
-                segmenter.supply(codec, amt_web_app::sound::decoder(codec));
-            }
             printer.output(&output)?;
         }
         if ended {

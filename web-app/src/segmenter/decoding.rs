@@ -40,12 +40,12 @@ pub(super) enum Decoded {
 impl Decoding {
     /// Takes an access unit of the PID that comes out.
     pub(super) fn take(&mut self, pid: u16, codec: SoundCodec, frame: &AudioFrame<'_>, give: &mut impl FnMut(Decoded)) {
-        if self.decoders.contains_key(&codec) {
-            return self.decode(pid, codec, frame, give);
-        }
         if !self.wanted.contains(&codec) {
             self.wanted.push(codec);
             give(Decoded::Wanted(codec));
+        }
+        if self.decoders.contains_key(&codec) {
+            return self.decode(pid, codec, frame, give);
         }
         self.held.retain(|(_, held)| held.pid == pid);
         self.held.push_back((codec, HeldAudio::new(pid, frame)));

@@ -36,8 +36,8 @@ pub enum Output {
     Cue(Cue),
     /// How the programme's clock and its timestamps go, once in a while.
     Clock(Clock),
-    /// The programme's sound has to be decoded here: give [`super::Segmenter::supply`] a decoder for it. Told once
-    /// for a codec; until then the sound is held for a moment, then left out.
+    /// The programme's sound has to be decoded here: give [`super::Segmenter::supply`] a decoder for it, if it has none
+    /// yet. Told once for a codec; without a decoder the sound is held for a moment, then left out.
     DecoderWanted(SoundCodec),
     /// An initialisation segment: before the first [`Media`] of its track, and again when the codec's
     /// configuration changes. What follows on that track belongs to it, and a video track goes on with a
