@@ -1,5 +1,5 @@
-//! Opus in transport streams (ETSI TS 103 491's predecessor: "Encapsulation of Opus in ISO/IEC 13818-1"), packets by
-//! RFC 6716, 3; sample entry by "Encapsulation of Opus in ISO Base Media File Format", 4.3.2.
+//! Opus in transport streams (the authors' draft "Opus in MPEG-TS": control headers, extension descriptor 0x80), packets
+//! by RFC 6716, 3; sample entry by "Encapsulation of Opus in ISO Base Media File Format", 4.3.2.
 //!
 //! In: access units with their control headers. Out: the packets. What is to be trimmed from the end shortens a unit;
 //! what is to be trimmed from the start sounds, as it does for whoever joins later. Times count from a packet's first
