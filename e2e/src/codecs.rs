@@ -67,17 +67,44 @@ pub const ROWS: &[Row] = &[
         sound: ["mp4a.40.2"; 2],
     },
     Row {
-        name: "MPEG-2 video, and AAC",
-        encode: "-c:v mpeg2video -c:a aac",
-        picture: Picture::Nowhere("MPEG-2 video cannot be played in browsers."),
-        sound: ["mp4a.40.2"; 2],
-    },
-    Row {
         name: "AAC with six channels",
-        encode: "{H264} -af pan=5.1|FC=c0 -c:a aac -b:a 256k",
+        encode: "{H264} -ac 6 -c:a aac -b:a 256k",
         picture: Picture::Plays("avc1."),
         sound: ["mp4a.40.2"; 2],
     },
+    Row {
+        name: "AAC in LATM",
+        encode: "{H264} -c:a aac -mpegts_flags latm",
+        picture: Picture::Plays("avc1."),
+        sound: ["mp4a.40.2"; 2],
+    },
+    Row {
+        name: "AV1",
+        encode: "-c:v libsvtav1 -preset 12 -g 25 -c:a aac",
+        picture: Picture::Plays("av01."),
+        sound: ["mp4a.40.2"; 2],
+    },
+    Row {
+        name: "MP3",
+        encode: "{H264} -c:a libmp3lame",
+        picture: Picture::Plays("avc1."),
+        // Chromium takes it only without a container; see docs/browsers.md.
+        sound: ["flac", "mp4a.6B"],
+    },
+    Row {
+        name: "MPEG-2 video, and MP2",
+        encode: "-c:v mpeg2video -c:a mp2 -b:a 192k",
+        picture: Picture::Nowhere("MPEG-2 video cannot be played in browsers."),
+        sound: ["flac"; 2],
+    },
+    Row {
+        name: "AC-3 with six channels",
+        encode: "{H264} -ac 6 -c:a ac3",
+        picture: Picture::Plays("avc1."),
+        sound: ["flac"; 2],
+    },
+    Row { name: "E-AC-3", encode: "{H264} -c:a eac3", picture: Picture::Plays("avc1."), sound: ["flac"; 2] },
+    Row { name: "Opus", encode: "{H264} -c:a libopus", picture: Picture::Plays("avc1."), sound: ["opus"; 2] },
 ];
 
 impl Row {
