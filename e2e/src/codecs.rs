@@ -160,7 +160,11 @@ impl Row {
             let before = position().await?;
             until("the sound goes on", async || Ok((position().await? > before + 1.0).then_some(()))).await?;
         } else {
-            let playing = figure("videoCodec").await?;
+            // A picture that can begin later than the sound is taken in then.
+            let playing = until("the picture has its codec", async || {
+                Ok(Some(figure("videoCodec").await?).filter(|codec| !codec.is_empty()))
+            })
+            .await?;
             ensure!(playing.starts_with(codec), "the picture is {playing}, not {codec}");
             let before = browser.playback().await?.frames;
             until("the picture advances", async || {
