@@ -4,48 +4,21 @@
 //! Out: [`Output`]s, in order. Dropped and counted: whatever is damaged, scrambled or of no use here; see
 //! [`FaultReason`]. How the bytes are cut into pushes never changes the samples that come out.
 
-mod access_unit;
 mod audio;
-mod audio_config;
-mod audio_switch;
 mod bits;
-mod boundaries;
-mod byte_stream;
-mod captions;
-mod certainty;
-mod clock;
 mod codec;
-mod content;
-mod cues;
-mod decoding;
-mod demux;
-mod descriptors;
-mod drift;
-mod elementary;
 mod fmp4;
-mod inquiries;
 mod metadata;
 mod options;
 mod output;
 mod packets;
-mod parameter_sets;
-mod pes;
 mod playing;
-mod pmt;
-mod presentation;
-mod program;
-mod psi;
 mod recognition;
 mod release;
-mod service;
 mod sound;
-mod start;
 mod tables;
-mod text;
-mod timeline;
-mod tracks;
-mod unit;
-mod unit_end;
+mod time;
+mod transport;
 mod video;
 
 pub use options::{Options, Takes};
@@ -57,8 +30,8 @@ pub use output::{
 };
 pub use sound::{Flac, NotDecodable, SoundCodec, SoundDecoder};
 
-use demux::Demux;
 use packets::Packets;
+use transport::demux::Demux;
 
 /// Turns a transport stream into fMP4.
 ///

@@ -6,14 +6,14 @@
 use amt_shared::ts::{PACKET_LEN, Packet, pid};
 
 use super::Options;
-use super::certainty::Certainty;
-use super::demux::Found;
-use super::inquiries::{Answer, Inquiries};
 use super::output::{FaultReason, Micros, Output};
 use super::playing::{Part, Playing};
 use super::recognition::Search;
 use super::sound::{SoundCodec, SoundDecoder};
 use super::tables::{Tables, Told};
+use crate::segmenter::recognition::inquiries::{Answer, Inquiries};
+use crate::segmenter::transport::certainty::Certainty;
+use crate::segmenter::transport::demux::Found;
 
 /// Faults are told after so many packets at the latest.
 const FAULT_PACKETS: u64 = 64;

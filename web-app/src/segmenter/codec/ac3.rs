@@ -7,7 +7,7 @@
 use super::ac3_silence::Shape;
 use super::flac::crc16;
 use super::framer::{AccessUnit, FRAME_MAX, Framer, Look};
-use crate::segmenter::audio_config::{AudioConfig, Form};
+use crate::segmenter::audio::config::{AudioConfig, Form};
 use crate::segmenter::bits::{BitReader, BitWriter};
 use crate::segmenter::output::FaultReason;
 

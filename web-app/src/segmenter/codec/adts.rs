@@ -7,7 +7,7 @@
 
 use super::aac::{AacConfig, Layout, PCE, rate};
 use super::framer::{AccessUnit, Framer, Look};
-use crate::segmenter::audio_config::{AudioConfig, Form};
+use crate::segmenter::audio::config::{AudioConfig, Form};
 use crate::segmenter::bits::{BitReader, BitWriter};
 use crate::segmenter::output::FaultReason;
 

@@ -10,7 +10,7 @@ use super::adts::Adts;
 use super::latm::Latm;
 use super::mpeg_audio::MpegAudio;
 use super::opus::Opus;
-use crate::segmenter::audio_config::AudioConfig;
+use crate::segmenter::audio::config::AudioConfig;
 use crate::segmenter::output::FaultReason;
 
 /// No frame is longer: two of them, and a packet, are what is held of a stream.

@@ -6,7 +6,7 @@
 
 use super::aac::AacConfig;
 use super::framer::{AccessUnit, Framer, Look};
-use crate::segmenter::audio_config::{AudioConfig, Form};
+use crate::segmenter::audio::config::{AudioConfig, Form};
 use crate::segmenter::bits::BitReader;
 use crate::segmenter::output::FaultReason;
 

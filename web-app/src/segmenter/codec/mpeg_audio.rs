@@ -4,7 +4,7 @@
 //! In: frames. Out: the frames as they are. Refused: free format, whose length no header tells.
 
 use super::framer::{AccessUnit, Framer, Look};
-use crate::segmenter::audio_config::{AudioConfig, Form, Silence};
+use crate::segmenter::audio::config::{AudioConfig, Form, Silence};
 use crate::segmenter::output::FaultReason;
 
 /// kbit/s by index: layers I, II, III of MPEG-1; layer I, and layers II and III, of lower rates.

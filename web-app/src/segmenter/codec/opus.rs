@@ -6,7 +6,7 @@
 //! sample, so that nothing is skipped and the pre-skip is 0.
 
 use super::framer::{AccessUnit, FRAME_MAX, Framer, Look};
-use crate::segmenter::audio_config::{AudioConfig, Form, Silence};
+use crate::segmenter::audio::config::{AudioConfig, Form, Silence};
 use crate::segmenter::output::FaultReason;
 
 /// Samples a second, always.

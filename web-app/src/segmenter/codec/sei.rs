@@ -4,7 +4,7 @@
 //! In: the bytes of an SEI NAL unit behind its header. A message that does not fit its own length ends the reading.
 
 use super::unescape;
-use crate::segmenter::unit::Notes;
+use crate::segmenter::video::unit::Notes;
 
 /// Bytes of an SEI that are looked at.
 const SEI_MAX: usize = 4096;

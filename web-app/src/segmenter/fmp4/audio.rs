@@ -2,7 +2,7 @@
 //! documents of their authors) and the initialisation segments with them.
 
 use super::{Writer, init};
-use crate::segmenter::audio_config::{AudioConfig, Form};
+use crate::segmenter::audio::config::{AudioConfig, Form};
 use crate::segmenter::codec::ac3::Ac3Config;
 
 /// MPEG-4 audio (ISO/IEC 14496-1, table 5).

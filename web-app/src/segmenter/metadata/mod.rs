@@ -10,12 +10,12 @@ mod whole_pes;
 
 use amt_shared::ts::{Continuity, ContinuityTracker, Packet};
 
-use super::content::{Content, Data};
-use super::cues::{Due, Untimed};
 use super::output::{CueContent, FaultReason};
-use super::pmt::PmtStream;
-use super::psi::{SectionError, Sections};
 use super::release::Release;
+use crate::segmenter::release::cues::{Due, Untimed};
+use crate::segmenter::tables::content::{Content, Data};
+use crate::segmenter::tables::pmt::PmtStream;
+use crate::segmenter::tables::psi::{SectionError, Sections};
 use id3::{FromId3, Id3Tags};
 use scte35::When;
 use whole_pes::{FromPes, WholePes};

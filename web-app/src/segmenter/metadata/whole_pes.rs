@@ -4,7 +4,7 @@
 //! or else when the next one begins. Dropped: packets with a hole in them, and those that grow beyond a bound.
 
 use crate::segmenter::output::FaultReason;
-use crate::segmenter::pes::PesStream;
+use crate::segmenter::transport::pes::PesStream;
 
 /// Longest data of a PES packet; a declared length can say no more than half of it.
 const DATA_MAX: usize = 128 << 10;

@@ -6,9 +6,9 @@
 use amt_shared::ts::{PACKET_LEN, Packet};
 
 use super::super::codec::framer::recognise as recognise_audio;
-use super::super::content::Content;
-use super::super::pes::PesStream;
 use super::video;
+use crate::segmenter::tables::content::Content;
+use crate::segmenter::transport::pes::PesStream;
 
 /// Bytes of the stream looked at in one go: parameter sets stand at the beginning of an access unit, and so many bytes
 /// hold several frames of sound.

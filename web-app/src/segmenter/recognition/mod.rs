@@ -5,16 +5,18 @@
 //! TR 101 290, 1.3 and 1.5), so that a normal stream that is joined is never taken for one without. Where no time can
 //! be read, so many packets have to go by as a stream of 30 Mbit/s has in a second.
 
+pub(in crate::segmenter) mod inquiries;
+
 mod inquiry;
 mod video;
 
 use amt_shared::clock::{TICKS_PER_SECOND, wrapped_difference};
 use amt_shared::ts::{NULL_PID, PACKET_LEN, Packet, pid};
 
-use super::content::Content;
-use super::descriptors::Description;
 use super::output::StreamKind;
-use super::pmt::{Pmt, PmtStream};
+use crate::segmenter::tables::content::Content;
+use crate::segmenter::tables::descriptors::Description;
+use crate::segmenter::tables::pmt::{Pmt, PmtStream};
 
 pub(super) use inquiry::Inquiry;
 

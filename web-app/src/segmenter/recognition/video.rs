@@ -3,7 +3,7 @@
 //! In: bytes of an elementary stream, from any place. Out: the codec, once its parameter sets have come. All of them
 //! write start codes (00 00 01); what stands behind these tells them apart. AV1 is found without them as well.
 
-use super::super::content::Content;
+use crate::segmenter::tables::content::Content;
 
 /// Units that were seen, a bit each.
 #[derive(Clone, Copy, Debug, Default)]

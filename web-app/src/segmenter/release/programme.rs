@@ -1,8 +1,8 @@
 //! What is told of the programme: its streams, what they are for, which come out, and why others do not.
 
-use super::super::content::Content;
 use super::super::output::{Output, Program, Stream, StreamKind};
 use super::Release;
+use crate::segmenter::tables::content::Content;
 
 impl Release {
     /// The packets of a PID are encrypted, or are not any more.

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use crate::segmenter::unit::{Nal, Notes, Unit};
+use super::unit::{Nal, Notes, Unit};
 
 /// How a codec describes pictures, and what has to be remembered of them to know which can be decoded.
 pub(in crate::segmenter) trait VideoCodec: Debug + Default {

@@ -7,12 +7,12 @@ use amt_shared::clock::TICKS_PER_SECOND;
 
 use super::codec::{Configuration, Due, Facts, MadeUp, Step, VideoCodec};
 use super::times::Times;
+use super::unit::Unit;
 use super::{FromUnit, VideoFrame};
 use crate::segmenter::Options;
 use crate::segmenter::fmp4;
 use crate::segmenter::output::{FaultReason, Init, Track};
 use crate::segmenter::release::Release;
-use crate::segmenter::unit::Unit;
 
 /// Captions of one picture at most: a picture has 31 constructs of three bytes, and two fields may have their own.
 const CAPTIONS_MAX: usize = 256;

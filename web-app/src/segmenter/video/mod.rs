@@ -1,17 +1,24 @@
 //! The picture: a video PID, from PES payloads to frames, whatever the codec.
 
+pub(in crate::segmenter) mod access_unit;
+pub(in crate::segmenter) mod byte_stream;
+pub(in crate::segmenter) mod captions;
+pub(in crate::segmenter) mod parameter_sets;
+pub(in crate::segmenter) mod unit;
+pub(in crate::segmenter) mod unit_end;
+
 pub(super) mod codec;
 mod frames;
 mod times;
 
 use super::Options;
-use super::access_unit::AccessUnits;
 use super::codec::av1::Av1;
 use super::codec::h264::H264;
 use super::codec::hevc::Hevc;
-use super::content::Content;
 use super::output::{FaultReason, Init};
-use super::pes::PesStream;
+use crate::segmenter::tables::content::Content;
+use crate::segmenter::transport::pes::PesStream;
+use access_unit::AccessUnits;
 use codec::NalCodec;
 pub(super) use frames::VideoFrames;
 

@@ -3,8 +3,8 @@
 use amt_shared::clock::{TICKS_PER_SECOND, unwrap_near};
 
 use super::codec::{Facts, Order};
-use crate::segmenter::timeline::Timeline;
-use crate::segmenter::unit::Unit;
+use super::unit::Unit;
+use crate::segmenter::time::timeline::Timeline;
 
 /// How far a presentation time may stand from its decoding time.
 const REORDERING_MAX: i64 = 10 * TICKS_PER_SECOND;

@@ -7,9 +7,9 @@
 use super::framing::ObuFraming;
 use super::{FrameHeader, Obu, Sequence, kind, leb128, obu, sei, unescape, unescape_into};
 use crate::segmenter::fmp4::{self, HdrMetadata};
-use crate::segmenter::parameter_sets::UNIT_MAX;
-use crate::segmenter::unit::{Nal, Notes, Unit};
 use crate::segmenter::video::codec::{Configuration, Due, Facts, NalCodec, Role, Step, VideoCodec};
+use crate::segmenter::video::parameter_sets::UNIT_MAX;
+use crate::segmenter::video::unit::{Nal, Notes, Unit};
 
 /// `metadata_type` numbers (6.7.1).
 const CONTENT_LIGHT_LEVEL: usize = 1;

@@ -5,11 +5,11 @@ use super::conceal::{Concealment, Placed};
 use super::skip::{SkipPlace, skip_picture, skip_pps};
 use super::{Parity, Pps, Present, SliceHeader, Sps, has_slice_header, nal, sei, without_missing};
 use crate::segmenter::fmp4;
-use crate::segmenter::parameter_sets::{ParameterSets, UNIT_MAX};
-use crate::segmenter::unit::{Nal, Notes, Unit};
 use crate::segmenter::video::codec::{
     Configuration, Due, Facts, MadeUp, NalCodec, Order, Role, StartCodes, Step, VideoCodec,
 };
+use crate::segmenter::video::parameter_sets::{ParameterSets, UNIT_MAX};
+use crate::segmenter::video::unit::{Nal, Notes, Unit};
 
 /// What is remembered of an H.264 stream's pictures.
 #[derive(Debug, Default)]

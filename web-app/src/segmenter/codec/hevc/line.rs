@@ -3,9 +3,9 @@
 
 use super::{Pps, SliceHeader, Sps, nal, sei};
 use crate::segmenter::fmp4::{self, HdrMetadata};
-use crate::segmenter::parameter_sets::{ParameterSets, UNIT_MAX};
-use crate::segmenter::unit::{Nal, Notes, Unit};
 use crate::segmenter::video::codec::{Configuration, Due, Facts, NalCodec, Order, Role, StartCodes, Step, VideoCodec};
+use crate::segmenter::video::parameter_sets::{ParameterSets, UNIT_MAX};
+use crate::segmenter::video::unit::{Nal, Notes, Unit};
 
 /// SEI `payloadType` numbers.
 const MASTERING_DISPLAY: usize = 137;

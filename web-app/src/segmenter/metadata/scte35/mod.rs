@@ -11,7 +11,7 @@ use amt_shared::section::crc32;
 
 use super::bytes::Bytes;
 use crate::segmenter::output::{BreakDuration, ScheduledSplice, Splice, SpliceCommand, SpliceComponent, SpliceInsert};
-use crate::segmenter::psi::SectionError;
+use crate::segmenter::tables::psi::SectionError;
 
 /// `table_id` of splice information sections.
 pub(super) const TABLE_ID: u8 = 0xFC;

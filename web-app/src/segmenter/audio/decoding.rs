@@ -1,0 +1,109 @@
+//! Sound that the browser does not take, on its way through a decoder to FLAC.
+//!
+//! In: access units with their times, and decoders once they are there. Out: the same in FLAC, with the same times.
+//! While a decoder is not there yet, what came last is held; a unit that cannot be decoded counts as missing.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use amt_shared::clock::TICKS_PER_SECOND;
+
+use super::config::{AudioConfig, Form};
+use crate::segmenter::audio::AudioFrame;
+use crate::segmenter::release::start::HeldAudio;
+use crate::segmenter::sound::{SoundCodec, SoundDecoder};
+
+/// How much sound is held for a decoder that is being loaded: 2 s.
+const HELD_MAX: i64 = 2 * TICKS_PER_SECOND;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(in crate::segmenter) struct Decoding {
+    decoders: BTreeMap<SoundCodec, Box<dyn SoundDecoder>>,
+    wanted: Vec<SoundCodec>,
+    held: VecDeque<(SoundCodec, HeldAudio)>,
+    /// Whose units were decoded last, and what came out.
+    last: Option<(u16, SoundCodec, AudioConfig)>,
+    /// Samples that could not be decoded since the last that could be.
+    missing: u32,
+    disturbed: bool,
+}
+
+/// What came of a unit.
+#[derive(Debug)]
+pub(in crate::segmenter) enum Decoded {
+    Frame(HeldAudio),
+    NotDecodable,
+    /// A decoder is wanted, for the first time.
+    Wanted(SoundCodec),
+}
+
+impl Decoding {
+    /// Takes an access unit of the PID that comes out.
+    pub(in crate::segmenter) fn take(
+        &mut self,
+        pid: u16,
+        codec: SoundCodec,
+        frame: &AudioFrame<'_>,
+        give: &mut impl FnMut(Decoded),
+    ) {
+        if !self.wanted.contains(&codec) {
+            self.wanted.push(codec);
+            give(Decoded::Wanted(codec));
+        }
+        if self.decoders.contains_key(&codec) {
+            return self.decode(pid, codec, frame, give);
+        }
+        self.held.retain(|(_, held)| held.pid == pid);
+        self.held.push_back((codec, HeldAudio::new(pid, frame)));
+        let mut length: i64 = self.held.iter().map(|(_, held)| held.ticks()).sum();
+        while length > HELD_MAX
+            && let Some((_, oldest)) = self.held.pop_front()
+        {
+            length -= oldest.ticks();
+        }
+    }
+
+    /// Takes a decoder, and decodes what was held for it.
+    pub(in crate::segmenter) fn supply(
+        &mut self,
+        codec: SoundCodec,
+        decoder: Box<dyn SoundDecoder>,
+        give: &mut impl FnMut(u16, Decoded),
+    ) {
+        self.decoders.insert(codec, decoder);
+        self.last = None;
+        let (now, later) = core::mem::take(&mut self.held).into_iter().partition(|(of, _)| *of == codec);
+        self.held = later;
+        let now: VecDeque<(SoundCodec, HeldAudio)> = now;
+        for (_, held) in now {
+            self.decode(held.pid, codec, &held.frame(), &mut |decoded| give(held.pid, decoded));
+        }
+    }
+
+    fn decode(&mut self, pid: u16, codec: SoundCodec, frame: &AudioFrame<'_>, give: &mut impl FnMut(Decoded)) {
+        let Some(decoder) = self.decoders.get_mut(&codec) else { return };
+        let goes_on = self.last.as_ref().is_some_and(|(on, of, _)| (*on, *of) == (pid, codec));
+        if !goes_on {
+            (self.missing, self.disturbed) = (0, false);
+        }
+        if !goes_on || frame.missing > 0 || self.missing > 0 {
+            decoder.reset();
+        }
+        let missing = self.missing.saturating_add(frame.missing);
+        self.disturbed |= frame.disturbed;
+        let Ok(flac) = decoder.decode(frame.data) else {
+            self.missing = missing.saturating_add(frame.samples);
+            self.disturbed = true;
+            return give(Decoded::NotDecodable);
+        };
+        self.missing = 0;
+        let config = AudioConfig { sample_rate: flac.sample_rate.max(1), channels: flac.channels, form: Form::Flac };
+        let (pts, samples) = (frame.pts, flac.samples);
+        let frame = AudioFrame { config: &config, pts, missing, disturbed: self.disturbed, samples, data: &flac.data };
+        give(Decoded::Frame(HeldAudio::new(pid, &frame)));
+        if pts.is_some() {
+            self.disturbed = false;
+        }
+        self.last = Some((pid, codec, config));
+    }
+}

@@ -1,0 +1,223 @@
+//! The streams of the programme that come out, and those that may turn out to be sound.
+//!
+//! In: what the PMT says, what the viewer chose, and the packets of these streams. Streams that go on over a change
+//! of the PMT are not disturbed by it.
+
+use amt_shared::ts::{PACKET_LEN, Packet};
+
+use crate::segmenter::Options;
+use crate::segmenter::audio::AudioTrack;
+use crate::segmenter::output::{Role, Track};
+use crate::segmenter::release::Release;
+use crate::segmenter::tables::content::Content;
+use crate::segmenter::tables::pmt::PmtStream;
+use crate::segmenter::tables::program::Choice;
+use crate::segmenter::transport::elementary::Elementary;
+use crate::segmenter::video::VideoTrack;
+
+/// Streams that are looked into where none is announced as audio.
+const CANDIDATES_MAX: usize = 4;
+
+/// A PID that sound comes on, and what the tables say of it.
+#[derive(Debug)]
+struct Sound {
+    content: Content,
+    stream: Elementary<AudioTrack>,
+}
+
+impl Sound {
+    /// Whether it is what the tables describe. What they do not know, its bytes have told.
+    fn is(&self, stream: &PmtStream) -> bool {
+        let unknown = [self.content, stream.content].contains(&Content::Unknown);
+        self.stream.pid() == stream.pid && (unknown || self.content.agrees(stream.content))
+    }
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(in crate::segmenter) struct Tracks {
+    options: Options,
+    choice: Choice,
+    /// The sound track that the viewer chose.
+    wanted: Option<u16>,
+    video: Option<Elementary<VideoTrack>>,
+    /// The audio stream. Several where none is announced and their bytes have to tell, or while one takes the
+    /// place of another.
+    audio: Vec<Sound>,
+}
+
+impl Tracks {
+    pub(in crate::segmenter) fn new(options: Options) -> Self {
+        Self { options, choice: Choice::default(), wanted: None, video: None, audio: Vec::new() }
+    }
+
+    /// The PID of the picture.
+    pub(in crate::segmenter) fn video_pid(&self) -> Option<u16> {
+        self.video.as_ref().map(Elementary::pid)
+    }
+
+    /// The PIDs of the sound, or of what may be it.
+    pub(in crate::segmenter) fn audio_pids(&self) -> impl Iterator<Item = u16> {
+        self.audio.iter().map(|sound| sound.stream.pid())
+    }
+
+    /// Takes a packet of the picture that is but the next piece of it; see [`Elementary::goes_on`].
+    #[inline]
+    pub(in crate::segmenter) fn video_goes_on(&mut self, bytes: &[u8; PACKET_LEN], release: &mut Release) -> bool {
+        self.video.as_mut().is_some_and(|video| video.goes_on(bytes, release))
+    }
+
+    /// Takes a packet of the picture.
+    #[inline]
+    pub(in crate::segmenter) fn video_packet(&mut self, packet: &Packet<'_>, release: &mut Release) {
+        if let Some(video) = &mut self.video {
+            video.packet(packet, release);
+        }
+    }
+
+    /// Takes a packet of the sound.
+    #[inline]
+    pub(in crate::segmenter) fn audio_packet(&mut self, packet: &Packet<'_>, release: &mut Release) {
+        let pid = packet.pid();
+        if let Some(sound) = self.audio.iter_mut().find(|sound| sound.stream.pid() == pid) {
+            sound.stream.packet(packet, release);
+        }
+    }
+
+    /// Leaves out what is not needed any more: the bytes have told which candidate is audio, or another track has
+    /// taken the place of the one before.
+    pub(in crate::segmenter) fn settle(&mut self, release: &Release) {
+        if release.audio_pid.is_some() {
+            let wanted = [release.audio_pid, release.switches_to()];
+            self.audio.retain(|sound| wanted.contains(&Some(sound.stream.pid())));
+        }
+    }
+
+    /// The viewer's choice of a sound track.
+    pub(in crate::segmenter) fn choose_audio(&mut self, pid: Option<u16>, release: &mut Release) {
+        self.wanted = pid;
+        let chosen = match pid {
+            Some(_) => self.wanted_audio(),
+            None => self.default_audio(),
+        };
+        if let Some(stream) = chosen.cloned() {
+            self.play_audio(&stream, release);
+        }
+    }
+
+    /// Plays what is chosen now.
+    pub(in crate::segmenter) fn follow(&mut self, choice: &Choice, release: &mut Release) {
+        self.choice = choice.clone();
+        let takes = self.options.takes;
+        let video = choice.streams.iter().find(|stream| stream.content.plays_as(takes) == Some(Track::Video));
+        if self.video.as_ref().map(|track| (track.pid(), track.carried().content()))
+            != video.map(|stream| (stream.pid, stream.content))
+        {
+            self.drain_video(release);
+            self.video = video.and_then(|stream| {
+                Some(Elementary::new(stream.pid, VideoTrack::new(stream.pid, stream.content, self.options)?))
+            });
+        }
+        let video = video.map(|stream| stream.pid);
+        // What is played goes on, whatever else is announced now, unless it is not the viewer's choice.
+        let is_played = |stream: &&PmtStream| {
+            release.audio_pid == Some(stream.pid) && self.audio.iter().any(|sound| sound.is(stream))
+        };
+        let played = choice.streams.iter().find(is_played);
+        let chosen = self.wanted_audio().or(played).or_else(|| self.default_audio()).cloned();
+        let Some(chosen) = chosen else {
+            let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
+            let candidates: Vec<PmtStream> = unknown.take(CANDIDATES_MAX).cloned().collect();
+            self.keep_audio(&candidates);
+            return release.choose(choice, video, None, !candidates.is_empty());
+        };
+        match played.cloned() {
+            Some(played) if played.pid != chosen.pid => {
+                self.keep_audio(&[played.clone(), chosen.clone()]);
+                release.choose(choice, video, Some(played.pid), true);
+                release.switch_audio(chosen.pid);
+            }
+            _ => {
+                self.keep_audio(core::slice::from_ref(&chosen));
+                release.choose(choice, video, Some(chosen.pid), true);
+            }
+        }
+    }
+
+    /// Lets the sound go over to a stream of the programme that is played.
+    fn play_audio(&mut self, stream: &PmtStream, release: &mut Release) {
+        let played = release.audio_pid.filter(|pid| self.audio_pids().any(|known| known == *pid));
+        let before = self.choice.streams.iter().find(|known| Some(known.pid) == played).cloned();
+        match before {
+            Some(before) if before.pid != stream.pid => self.keep_audio(&[before, stream.clone()]),
+            _ => self.keep_audio(core::slice::from_ref(stream)),
+        }
+        if release.audio_pid.is_none() {
+            release.audio_pid = Some(stream.pid);
+        }
+        release.switch_audio(stream.pid);
+        self.settle(release);
+    }
+
+    /// Makes these the streams that sound comes from; those that go on are not disturbed.
+    fn keep_audio(&mut self, streams: &[PmtStream]) {
+        let mut before = core::mem::take(&mut self.audio);
+        self.audio = streams
+            .iter()
+            .map(|stream| match before.iter().position(|sound| sound.is(stream)) {
+                Some(index) => Sound { content: stream.content, ..before.swap_remove(index) },
+                None => Sound {
+                    content: stream.content,
+                    stream: Elementary::new(stream.pid, AudioTrack::new(stream.content.audio_codec())),
+                },
+            })
+            .collect();
+    }
+
+    /// What the viewer chose, if the programme has it and it may be played.
+    fn wanted_audio(&self) -> Option<&PmtStream> {
+        let plays = |stream: &&PmtStream| self.is_audio(stream) || stream.content == Content::Unknown;
+        self.choice.streams.iter().filter(plays).find(|stream| Some(stream.pid) == self.wanted)
+    }
+
+    /// The first that is an ordinary programme's sound, else the first.
+    fn default_audio(&self) -> Option<&PmtStream> {
+        let mut playable = self.choice.streams.iter().filter(|stream| self.is_audio(stream));
+        let ordinary = |stream: &&PmtStream| matches!(stream.description.role, None | Some(Role::Main));
+        playable.clone().find(ordinary).or_else(|| playable.next())
+    }
+
+    fn is_audio(&self, stream: &PmtStream) -> bool {
+        stream.content.plays_as(self.options.takes) == Some(Track::Audio)
+    }
+
+    /// Whether a programme has the streams that come out.
+    pub(in crate::segmenter) fn are_of(&self, choice: &Choice) -> bool {
+        self.video_pid().into_iter().chain(self.audio_pids()).all(|pid| choice.streams.iter().any(|of| of.pid == pid))
+    }
+
+    /// Bytes of the PID's last packet are wrong.
+    pub(in crate::segmenter) fn damage(&mut self, pid: u16, release: &mut Release) {
+        if let Some(video) = self.video.as_mut().filter(|video| video.pid() == pid) {
+            video.damage(release);
+        }
+        if let Some(sound) = self.audio.iter_mut().find(|sound| sound.stream.pid() == pid) {
+            sound.stream.damage(release);
+        }
+    }
+
+    fn drain_video(&mut self, release: &mut Release) {
+        if let Some(mut video) = self.video.take() {
+            video.finish(release);
+            release.finish_video();
+        }
+    }
+
+    /// The input has ended.
+    pub(in crate::segmenter) fn finish(&mut self, release: &mut Release) {
+        self.drain_video(release);
+        for mut sound in core::mem::take(&mut self.audio) {
+            sound.stream.finish(release);
+        }
+    }
+}
