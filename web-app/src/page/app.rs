@@ -146,6 +146,7 @@ impl App {
             on(&self.elements.stop, "click", Self::stop),
             on(&self.elements.program, "change", Self::program_chosen),
             on(&self.elements.sound, "change", Self::sound_chosen),
+            on(&self.elements.after_loss, "change", Self::after_loss_chosen),
             on(&self.elements.window, "hashchange", Self::follow_hash),
             on(&self.elements.document, "visibilitychange", |app| {
                 if !app.elements.document.hidden() {

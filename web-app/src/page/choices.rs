@@ -40,7 +40,7 @@ mod tests {
 
     #[test]
     fn each_address_has_its_own_choice_and_the_list_has_a_bound() {
-        let choice = |program| Choice { program: Some(program), audio: None };
+        let choice = |program| Choice { program: Some(program), ..Choice::default() };
         let list = (0..20).fold(Vec::new(), |list, number| with(list, &number.to_string(), choice(number)));
         assert_eq!(list.len(), KEPT);
         let list = parse(&print(&list));

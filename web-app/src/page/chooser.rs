@@ -12,7 +12,7 @@ impl App {
     /// The viewer has chosen a programme.
     pub(super) fn program_chosen(&mut self) {
         let number = self.elements.program.value().parse().ok();
-        self.choose(Choice { program: number, audio: None });
+        self.choose(Choice { program: number, audio: None, ..self.choice });
         self.ask(&ToWorker::ChooseProgram { number });
     }
 
@@ -21,6 +21,14 @@ impl App {
         let pid = self.elements.sound.value().parse().ok();
         self.choose(Choice { audio: pid, ..self.choice });
         self.ask(&ToWorker::ChooseAudio { pid });
+    }
+
+    /// The viewer has chosen what is shown after a loss: the channel begins anew with it, from the helper's cache.
+    pub(super) fn after_loss_chosen(&mut self) {
+        self.choose(Choice { damaged: self.elements.after_loss.value() == "damaged", ..self.choice });
+        if let Some(url) = self.tuned.clone() {
+            self.ask(&ToWorker::Tune { url, takes: self.takes, choice: self.choice });
+        }
     }
 
     /// What was chosen when this address was played before.
@@ -44,6 +52,11 @@ impl App {
         let streams = self.program.as_ref().map_or(&[][..], |program| &program.streams);
         let sounds = channel::sounds(streams, browser::language_name);
         show_choice(elements, &elements.sound_choice, &elements.sound, &sounds);
+
+        let after_loss = if self.choice.damaged { "damaged" } else { "clean" };
+        if elements.after_loss.value() != after_loss {
+            elements.after_loss.set_value(after_loss);
+        }
 
         let service = channel::service(&self.programs).unwrap_or_default();
         let number = self.program.as_ref().map(|program| program.number);

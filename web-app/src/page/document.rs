@@ -41,6 +41,7 @@ pub(super) struct Elements {
     pub(super) history_list: HtmlElement,
     pub(super) details: HtmlDetailsElement,
     pub(super) figures: HtmlElement,
+    pub(super) after_loss: HtmlSelectElement,
 }
 
 impl Elements {
@@ -79,6 +80,7 @@ impl Elements {
             history_list: by_id(&document, "history-list")?,
             details: by_id(&document, "details")?,
             figures: by_id(&document, "figures")?,
+            after_loss: by_id(&document, "after-loss")?,
             window,
             document,
         })

@@ -28,7 +28,9 @@ pub(super) struct Feed {
 impl Feed {
     /// A channel that begins, for a browser that takes this and a viewer who chose that.
     pub(super) fn new(takes: Takes, choice: Choice) -> Self {
-        let mut segmenter = Segmenter::new(Options { takes, ..Options::default() });
+        // Chromium bears no picture whose references are missing, and stops the sound where pictures do not come.
+        let options = Options { wait_for_random_access: !choice.damaged, make_up_pictures: true, takes };
+        let mut segmenter = Segmenter::new(options);
         segmenter.choose_program(choice.program);
         segmenter.choose_audio(choice.audio);
         Self { segmenter, ..Self::default() }

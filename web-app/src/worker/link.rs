@@ -149,7 +149,7 @@ impl Worker {
                 self.tune();
             }
             ToWorker::ChooseProgram { number } => {
-                self.choice = Choice { program: number, audio: None };
+                self.choice = Choice { program: number, audio: None, ..self.choice };
                 self.feed.choose_program(number, &mut self.post);
             }
             ToWorker::ChooseAudio { pid } => {

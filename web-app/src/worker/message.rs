@@ -56,6 +56,10 @@ pub struct Choice {
     pub program: Option<u16>,
     /// A sound track by its PID; `None` for the programme's first.
     pub audio: Option<u16>,
+    /// Show pictures that lack what is lost, artefacts and all; otherwise the last clean one stands until the next
+    /// random access point.
+    #[serde(default)]
+    pub damaged: bool,
 }
 
 /// What the worker tells the page.
@@ -250,7 +254,7 @@ mod tests {
     #[test]
     fn what_the_browser_takes_goes_along_with_the_address() {
         let takes = Takes { hevc: false, mp3: true, ..Takes::default() };
-        let choice = Choice { program: Some(2), audio: Some(0x101) };
+        let choice = Choice { program: Some(2), audio: Some(0x101), damaged: true };
         let message = ToWorker::Tune { url: "amt://232.0.0.1:1".into(), takes, choice };
         let text = serde_json::to_string(&message).unwrap();
         assert!(text.contains(r#""hevc":false"#), "{text}");
