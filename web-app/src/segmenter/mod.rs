@@ -8,6 +8,7 @@ mod audio;
 mod bits;
 mod codec;
 mod fmp4;
+mod map;
 mod metadata;
 mod options;
 mod output;

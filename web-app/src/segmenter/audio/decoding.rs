@@ -3,12 +3,13 @@
 //! In: access units with their times, and decoders once they are there. Out: the same in FLAC, with the same times.
 //! While a decoder is not there yet, what came last is held; a unit that cannot be decoded counts as missing.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use amt_shared::clock::TICKS_PER_SECOND;
 
 use super::config::{AudioConfig, Form};
 use crate::segmenter::audio::AudioFrame;
+use crate::segmenter::map::Map;
 use crate::segmenter::release::start::HeldAudio;
 use crate::segmenter::sound::{SoundCodec, SoundDecoder};
 
@@ -18,7 +19,7 @@ const HELD_MAX: i64 = 2 * TICKS_PER_SECOND;
 /// See the module.
 #[derive(Debug, Default)]
 pub(in crate::segmenter) struct Decoding {
-    decoders: BTreeMap<SoundCodec, Box<dyn SoundDecoder>>,
+    decoders: Map<SoundCodec, Box<dyn SoundDecoder>>,
     wanted: Vec<SoundCodec>,
     held: VecDeque<(SoundCodec, HeldAudio)>,
     /// Whose units were decoded last, and what came out.
@@ -50,7 +51,7 @@ impl Decoding {
             self.wanted.push(codec);
             give(Decoded::Wanted(codec));
         }
-        if self.decoders.contains_key(&codec) {
+        if self.decoders.contains_key(codec) {
             return self.decode(pid, codec, frame, give);
         }
         self.held.retain(|(_, held)| held.pid == pid);
@@ -81,7 +82,7 @@ impl Decoding {
     }
 
     fn decode(&mut self, pid: u16, codec: SoundCodec, frame: &AudioFrame<'_>, give: &mut impl FnMut(Decoded)) {
-        let Some(decoder) = self.decoders.get_mut(&codec) else { return };
+        let Some(decoder) = self.decoders.get_mut(codec) else { return };
         let goes_on = self.last.as_ref().is_some_and(|(on, of, _)| (*on, *of) == (pid, codec));
         if !goes_on {
             (self.missing, self.disturbed) = (0, false);

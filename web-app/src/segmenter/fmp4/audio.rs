@@ -14,40 +14,40 @@ const FLAC_BLOCK_MAX: u16 = 4608;
 
 /// The initialisation segment of a sound track.
 pub(in crate::segmenter) fn audio_init(config: &AudioConfig) -> Vec<u8> {
-    init(config.sample_rate, b"soun", (0, 0), |w| match &config.form {
+    init(config.sample_rate, b"soun", (0, 0), &mut |w| match &config.form {
         Form::Aac(aac) => {
-            entry(w, b"mp4a", config, |w| elementary_stream(w, OBJECT_TYPE_AAC, aac.audio_specific_config()));
+            entry(w, b"mp4a", config, &|w| elementary_stream(w, OBJECT_TYPE_AAC, aac.audio_specific_config()));
         }
         Form::Mpeg(mpeg) => {
-            entry(w, b"mp4a", config, |w| elementary_stream(w, mpeg.object_type_indication(), &[]));
+            entry(w, b"mp4a", config, &|w| elementary_stream(w, mpeg.object_type_indication(), &[]));
         }
         Form::Ac3(Ac3Config { enhanced: false, specific, .. }) => {
-            entry(w, b"ac-3", config, |w| {
+            entry(w, b"ac-3", config, &|w| {
                 w.boxed(b"dac3", |w| {
                     w.bytes(specific);
                 });
             });
         }
         Form::Ac3(Ac3Config { enhanced: true, specific, .. }) => {
-            entry(w, b"ec-3", config, |w| {
+            entry(w, b"ec-3", config, &|w| {
                 w.boxed(b"dec3", |w| {
                     w.bytes(specific);
                 });
             });
         }
         Form::Opus(opus) => {
-            entry(w, b"Opus", config, |w| {
+            entry(w, b"Opus", config, &|w| {
                 w.boxed(b"dOps", |w| {
                     w.bytes(&opus.specific());
                 });
             });
         }
-        Form::Flac => entry(w, b"fLaC", config, |w| flac_specific(w, config)),
+        Form::Flac => entry(w, b"fLaC", config, &|w| flac_specific(w, config)),
     })
 }
 
 /// AudioSampleEntry (14496-12, 12.2.3) with the boxes of its codec.
-fn entry(w: &mut Writer, name: &[u8; 4], config: &AudioConfig, boxes: impl FnOnce(&mut Writer)) {
+fn entry(w: &mut Writer, name: &[u8; 4], config: &AudioConfig, boxes: &dyn Fn(&mut Writer)) {
     w.boxed(name, |w| {
         w.zeros(6).u16(1).zeros(8).u16(config.channels).u16(16).zeros(4);
         // 16.16: rates above 65 535 do not fit and are told by the configuration alone.

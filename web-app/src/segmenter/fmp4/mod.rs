@@ -22,7 +22,8 @@ pub(super) const fn header_len(samples: usize) -> usize {
     8 + 16 + 8 + 16 + 20 + 20 + 16 * samples + 8
 }
 
-/// Writes boxes; sizes are filled in when a box ends.
+/// Writes boxes; sizes are filled in when a box ends. Initialisation segments are rare, so that it is
+/// made to be small, not fast.
 #[derive(Debug, Default)]
 struct Writer(Vec<u8>);
 
@@ -31,6 +32,11 @@ impl Writer {
         let start = self.0.len();
         self.u32(0).bytes(name);
         body(self);
+        self.end(start);
+    }
+
+    #[inline(never)]
+    fn end(&mut self, start: usize) {
         let size = (self.0.len() - start) as u32;
         self.0[start..start + 4].copy_from_slice(&size.to_be_bytes());
     }
@@ -42,6 +48,7 @@ impl Writer {
         });
     }
 
+    #[inline(never)]
     fn bytes(&mut self, bytes: &[u8]) -> &mut Self {
         self.0.extend_from_slice(bytes);
         self
@@ -59,12 +66,14 @@ impl Writer {
         self.bytes(&value.to_be_bytes())
     }
 
+    #[inline(never)]
     fn zeros(&mut self, count: usize) -> &mut Self {
         self.0.resize(self.0.len() + count, 0);
         self
     }
 
     /// The unity matrix (6.2.2).
+    #[inline(never)]
     fn matrix(&mut self) -> &mut Self {
         for value in [0x1_0000, 0, 0, 0, 0x1_0000, 0, 0, 0, 0x4000_0000] {
             self.u32(value);
@@ -73,7 +82,7 @@ impl Writer {
     }
 }
 
-fn init(timescale: u32, media: &[u8; 4], size: (u32, u32), entry: impl FnOnce(&mut Writer)) -> Vec<u8> {
+fn init(timescale: u32, media: &[u8; 4], size: (u32, u32), entry: &mut dyn FnMut(&mut Writer)) -> Vec<u8> {
     let video = media == b"vide";
     let mut w = Writer::default();
     w.boxed(b"ftyp", |w| {

@@ -12,15 +12,15 @@ pub(in crate::segmenter) fn avc_init<'a>(
     pps_units: impl Iterator<Item = &'a [u8]> + Clone,
 ) -> Vec<u8> {
     let shape = Shape { width: sps.width, height: sps.height, aspect: sps.sample_aspect };
-    video_init(b"avc1", shape, |w| {
-        w.boxed(b"avcC", |w| avc_configuration(w, sps, sps_units, pps_units));
+    video_init(b"avc1", shape, &mut |w| {
+        w.boxed(b"avcC", |w| avc_configuration(w, sps, &sps_units, &pps_units));
     })
 }
 
 /// The initialisation segment of an HEVC track, with the NAL units of its parameter sets by type.
 pub(in crate::segmenter) fn hevc_init(sps: &Sps265, sets: &[(u8, Vec<&[u8]>)], hdr: &HdrMetadata) -> Vec<u8> {
     let aspect = sps.vui.sample_aspect.unwrap_or((1, 1));
-    video_init(b"hvc1", Shape { width: sps.width, height: sps.height, aspect }, |w| {
+    video_init(b"hvc1", Shape { width: sps.width, height: sps.height, aspect }, &mut |w| {
         w.boxed(b"hvcC", |w| hevc_configuration(w, sps, sets));
         colour_boxes(w, sps.vui.colour, hdr);
     })
@@ -29,7 +29,7 @@ pub(in crate::segmenter) fn hevc_init(sps: &Sps265, sets: &[(u8, Vec<&[u8]>)], h
 /// The initialisation segment of an AV1 track with its sequence header OBU.
 pub(in crate::segmenter) fn av1_init(sequence: &Sequence, header: &[u8], hdr: &HdrMetadata) -> Vec<u8> {
     let shape = Shape { width: sequence.width, height: sequence.height, aspect: (1, 1) };
-    video_init(b"av01", shape, |w| {
+    video_init(b"av01", shape, &mut |w| {
         w.boxed(b"av1C", |w| {
             let colour = &sequence.colour;
             // AV1CodecConfigurationRecord (AV1 codec ISO media file format binding, 2.3).
@@ -76,11 +76,11 @@ pub(in crate::segmenter) struct HdrMetadata {
 }
 
 /// An initialisation segment with a VisualSampleEntry (14496-12, 12.1.3) of the type `name`, its boxes by `boxes`.
-fn video_init(name: &[u8; 4], shape: Shape, boxes: impl FnOnce(&mut Writer)) -> Vec<u8> {
+fn video_init(name: &[u8; 4], shape: Shape, boxes: &mut dyn FnMut(&mut Writer)) -> Vec<u8> {
     let Shape { width, height, aspect: (across, down) } = shape;
     let shown = u64::from(width) * u64::from(across) / u64::from(down).max(1);
     let shown = u32::try_from(shown).ok().filter(|width| (1..=0xFFFF).contains(width)).unwrap_or(width);
-    init(90_000, b"vide", (shown, height), |w| {
+    init(90_000, b"vide", (shown, height), &mut |w| {
         w.boxed(name, |w| {
             w.zeros(6).u16(1).zeros(16).u16(width as u16).u16(height as u16);
             // 72 dpi, one frame a sample, no name, 24 bits deep.
@@ -138,17 +138,17 @@ fn hevc_configuration(w: &mut Writer, sps: &Sps265, sets: &[(u8, Vec<&[u8]>)]) {
 fn avc_configuration<'a>(
     w: &mut Writer,
     sps: &Sps,
-    sps_units: impl Iterator<Item = &'a [u8]> + Clone,
-    pps_units: impl Iterator<Item = &'a [u8]> + Clone,
+    sps_units: &(impl Iterator<Item = &'a [u8]> + Clone),
+    pps_units: &(impl Iterator<Item = &'a [u8]> + Clone),
 ) {
     // The counts have five and eight bits; more parameter sets than that do not exist.
     let (sps_count, pps_count) = (sps_units.clone().take(31).count(), pps_units.clone().take(255).count());
     w.u8(1).bytes(&sps.profile).u8(0xFC | 3).u8(0xE0 | sps_count as u8);
-    for unit in sps_units.take(31) {
+    for unit in sps_units.clone().take(31) {
         w.u16(unit.len() as u16).bytes(unit);
     }
     w.u8(pps_count as u8);
-    for unit in pps_units.take(255) {
+    for unit in pps_units.clone().take(255) {
         w.u16(unit.len() as u16).bytes(unit);
     }
     if !matches!(sps.profile[0], 66 | 77 | 88) {

@@ -7,12 +7,13 @@ pub(in crate::segmenter) mod start;
 
 mod programme;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use amt_shared::ts::Packet;
 
 use super::Takes;
 use super::audio::{AudioFrame, FromAudio};
+use super::map::Map;
 use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Track};
 use super::sound::{SoundCodec, SoundDecoder};
 use super::video::FromUnit;
@@ -46,7 +47,7 @@ pub(super) struct Release {
     decoding: Decoding,
     faults: Vec<(FaultReason, Option<u16>, u64)>,
     /// Codecs that initialisation segments told, by PID.
-    codecs: BTreeMap<u16, String>,
+    codecs: Map<u16, String>,
     /// What the browser takes.
     takes: Takes,
     choice: Option<Choice>,
@@ -79,7 +80,7 @@ impl Release {
             presentation: Presentation::new(takes),
             decoding: Decoding::default(),
             faults: Vec::new(),
-            codecs: BTreeMap::new(),
+            codecs: Map::default(),
             takes,
             choice: None,
             told: None,
@@ -125,11 +126,11 @@ impl Release {
                 .zip(content(&choice.streams))
                 .is_none_or(|(before, now)| before.agrees(now) || before == Content::Unknown)
         };
-        self.codecs.retain(|pid, _| same(*pid));
+        self.codecs.retain(same);
         self.video_pid = video_pid;
         self.audio_pid = audio_pid;
         let goes_on = |pid: &u16| choice.streams.iter().any(|stream| stream.pid == *pid);
-        self.codecs.retain(|pid, _| goes_on(pid));
+        self.codecs.retain(|pid| goes_on(&pid));
         self.encrypted.retain(goes_on);
         self.switch.take_if(|switch| Some(switch.to) == audio_pid || !goes_on(&switch.to) || audio_pid.is_none());
         match &mut self.start {
@@ -142,7 +143,7 @@ impl Release {
 
     /// Whether something of a PID came out, so that it is known what it carries.
     pub(super) fn knows(&self, pid: u16) -> bool {
-        self.codecs.contains_key(&pid)
+        self.codecs.contains_key(pid)
     }
 
     /// Bytes of a track came.

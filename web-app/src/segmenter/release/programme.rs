@@ -36,7 +36,7 @@ impl Release {
                 pid: stream.pid,
                 stream_type: stream.stream_type,
                 kind,
-                codec: self.codecs.get(&stream.pid).cloned().or(stream.content.name().map(str::to_owned)),
+                codec: self.codecs.get(stream.pid).cloned().or(stream.content.name().map(str::to_owned)),
                 selected,
                 language: stream.description.language.clone(),
                 role: stream.description.role,

@@ -10,11 +10,10 @@ pub(in crate::segmenter) mod psi;
 pub(in crate::segmenter) mod service;
 pub(in crate::segmenter) mod text;
 
-use std::collections::BTreeMap;
-
 use amt_shared::ts::{Continuity, ContinuityTracker, Packet};
 
 use super::Takes;
+use super::map::Map;
 use super::output::{FaultReason, Output, ProgramEntry};
 use super::release::Release;
 use program::Programs;
@@ -24,7 +23,7 @@ use service::Services;
 /// See the module.
 #[derive(Debug, Default)]
 pub(super) struct Tables {
-    continuity: BTreeMap<u16, ContinuityTracker>,
+    continuity: Map<u16, ContinuityTracker>,
     pub(super) programs: Programs,
     services: Services,
     /// The list that was told last.
@@ -61,7 +60,7 @@ impl Tables {
 
     /// Forgets where it was on PIDs that tables do not come on any more.
     pub(super) fn keep(&mut self, is_table: impl Fn(u16) -> bool) {
-        self.continuity.retain(|pid, _| is_table(*pid));
+        self.continuity.retain(is_table);
     }
 
     /// Packets are missing on a PID.
@@ -73,7 +72,7 @@ impl Tables {
 
     /// Takes a packet of one of these PIDs.
     pub(super) fn packet(&mut self, pid: u16, packet: &Packet<'_>, release: &mut Release) -> Told {
-        match self.continuity.entry(pid).or_default().check(packet) {
+        match self.continuity.get_or_default(pid).check(packet) {
             Continuity::Expected => {}
             Continuity::Duplicate => return Told::default(),
             Continuity::Lost(count) => {

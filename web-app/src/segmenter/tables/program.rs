@@ -4,12 +4,11 @@
 //! stream which can be played, those first whose picture does and that announce no access control. A change of PAT or PMT while playing shows
 //! as a new choice. Tables that are not current yet are left out, and so is what else comes on these PIDs.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::content::Content;
 use super::pmt::{self, Pmt, PmtStream};
 use super::psi::{Section, SectionError, Sections};
 use crate::segmenter::Takes;
+use crate::segmenter::map::Map;
 use crate::segmenter::output::{ProgramEntry, StreamKind};
 
 /// PMTs that are followed.
@@ -42,16 +41,16 @@ pub(in crate::segmenter) struct Programs {
     pat: Sections,
     pat_version: Option<u8>,
     /// The PAT by section number, and the number of its last section.
-    pat_sections: BTreeMap<u8, Vec<(u16, u16)>>,
+    pat_sections: Map<u8, Vec<(u16, u16)>>,
     pat_last: u8,
     /// Programmes and the PIDs of their PMTs, in the PAT's order.
     programs: Vec<(u16, u16)>,
-    tables: BTreeMap<u16, Sections>,
-    pmts: BTreeMap<u16, Known>,
+    tables: Map<u16, Sections>,
+    pmts: Map<u16, Known>,
     /// Programmes whose packets are encrypted.
-    encrypted: BTreeSet<u16>,
+    encrypted: Map<u16, ()>,
     /// What streams proved to carry, by PID, and what their PMT said: their `stream_type`.
-    corrections: BTreeMap<u16, (u8, Content)>,
+    corrections: Map<u16, (u8, Content)>,
     /// What was made up of streams that were recognised by their bytes, for want of tables.
     made_up: Option<Pmt>,
     /// What the viewer chose.
@@ -79,12 +78,12 @@ impl Programs {
 
     /// The PIDs that PMTs come on.
     pub(in crate::segmenter) fn pmt_pids(&self) -> impl Iterator<Item = u16> {
-        self.tables.keys().copied()
+        self.tables.keys()
     }
 
     /// Whether PMTs come on a PID.
     pub(in crate::segmenter) fn has_pmt(&self, pid: u16) -> bool {
-        self.tables.contains_key(&pid)
+        self.tables.contains_key(pid)
     }
 
     /// What is to be played, once that is known.
@@ -106,15 +105,15 @@ impl Programs {
     /// The packets of what is played are encrypted, or are not any more; whether something else is to be played now.
     pub(in crate::segmenter) fn encrypted(&mut self, number: u16, encrypted: bool) -> bool {
         if !encrypted {
-            self.encrypted.remove(&number);
+            self.encrypted.remove(number);
             return false;
         }
-        self.encrypted.insert(number) && self.follow()
+        self.encrypted.insert(number, ()).is_none() && self.follow()
     }
 
     /// A stream proved to carry something else than its PMT says; whether something else is to be played now.
     pub(in crate::segmenter) fn correct(&mut self, pid: u16, stream_type: u8, content: Content) -> bool {
-        if self.corrections.len() < CORRECTIONS_MAX || self.corrections.contains_key(&pid) {
+        if self.corrections.len() < CORRECTIONS_MAX || self.corrections.contains_key(pid) {
             self.corrections.insert(pid, (stream_type, content));
         }
         for known in self.pmts.values_mut() {
@@ -132,10 +131,10 @@ impl Programs {
     /// All programmes, without what service information says of them.
     pub(in crate::segmenter) fn list(&self, selected: Option<u16>) -> Vec<ProgramEntry> {
         let entry = |&(number, _): &(u16, u16)| {
-            let pmt = self.pmts.get(&number).map(|known| &known.pmt);
+            let pmt = self.pmts.get(number).map(|known| &known.pmt);
             ProgramEntry {
                 number,
-                scrambled: self.encrypted.contains(&number) || pmt.is_some_and(Pmt::controlled),
+                scrambled: self.encrypted.contains_key(number) || pmt.is_some_and(Pmt::controlled),
                 playable: pmt.map(|pmt| pmt.streams.iter().any(|stream| stream.content.plays_as(self.takes).is_some())),
                 selected: selected == Some(number),
                 ..ProgramEntry::default()
@@ -146,7 +145,7 @@ impl Programs {
 
     /// Packets are missing on a PID.
     pub(in crate::segmenter) fn lost(&mut self, pid: u16) {
-        match self.tables.get_mut(&pid) {
+        match self.tables.get_mut(pid) {
             Some(sections) => sections.reset(),
             None => self.pat.reset(),
         }
@@ -183,7 +182,7 @@ impl Programs {
         start: bool,
         fault: &mut impl FnMut(SectionError),
     ) -> Changed {
-        let Some(mut sections) = self.tables.get_mut(&pid).map(core::mem::take) else { return Changed::default() };
+        let Some(mut sections) = self.tables.get_mut(pid).map(core::mem::take) else { return Changed::default() };
         let (mut taken, mut list) = (false, false);
         sections.push(payload, start, &mut |bytes| match Section::parse(bytes, 2) {
             // A PMT has one section (2.4.4.9).
@@ -210,7 +209,7 @@ impl Programs {
             self.pat_sections.clear();
         }
         self.pat_last = section.last_number;
-        self.pat_sections.retain(|number, _| *number <= section.last_number);
+        self.pat_sections.retain(|number| number <= section.last_number);
         self.pat_sections.insert(section.number, pmt::programs(section));
         let mut programs: Vec<(u16, u16)> = Vec::new();
         // Those of a new PAT's sections that have not come are taken to go on.
@@ -223,10 +222,10 @@ impl Programs {
         if programs == self.programs {
             return false;
         }
-        self.pmts.retain(|number, _| programs.iter().any(|(program, _)| program == number));
-        self.encrypted.retain(|number| programs.iter().any(|(program, _)| program == number));
+        self.pmts.retain(|number| programs.iter().any(|(program, _)| *program == number));
+        self.encrypted.retain(|number| programs.iter().any(|(program, _)| *program == number));
         let mut before = core::mem::take(&mut self.tables);
-        self.tables = programs.iter().map(|(_, pid)| (*pid, before.remove(pid).unwrap_or_default())).collect();
+        self.tables = programs.iter().map(|(_, pid)| (*pid, before.remove(*pid).unwrap_or_default())).collect();
         self.programs = programs;
         true
     }
@@ -241,8 +240,8 @@ impl Programs {
             return None;
         }
         correct(&self.corrections, &mut pmt);
-        let mut changed = !self.pmts.contains_key(&number);
-        let known = self.pmts.entry(number).or_default();
+        let mut changed = !self.pmts.contains_key(number);
+        let known = self.pmts.get_or_default(number);
         known.seen = known.seen.saturating_add(1);
         changed |= known.pmt != pmt;
         known.pmt = pmt;
@@ -252,7 +251,7 @@ impl Programs {
     /// Chooses anew; whether that changed anything.
     fn follow(&mut self) -> bool {
         let current = self.choice.as_ref().map(|choice| choice.number);
-        let wanted = self.wanted.filter(|number| self.pmts.contains_key(number));
+        let wanted = self.wanted.filter(|number| self.pmts.contains_key(*number));
         // At the beginning what the viewer wants is waited for, as is the first programme of the PAT.
         let awaited = self.wanted.filter(|number| current.is_none() && self.programs.iter().any(|(n, _)| n == number));
         if wanted.is_none() && awaited.is_some() && self.is_patient() {
@@ -262,7 +261,9 @@ impl Programs {
             (Some(wanted), _) => Some(wanted),
             // What is played goes on as long as it is announced and can be played, unless it is encrypted and another
             // one is not.
-            (None, Some((number, rank))) if rank > 1 || rank == 1 && !self.encrypted.contains(&number) => Some(number),
+            (None, Some((number, rank))) if rank > 1 || rank == 1 && !self.encrypted.contains_key(number) => {
+                Some(number)
+            }
             (None, Some((number, 1))) => {
                 self.first_playable().filter(|other| self.rank(*other) > Some(1)).or(Some(number))
             }
@@ -279,14 +280,14 @@ impl Programs {
     fn made_up_as(&self) -> Option<u16> {
         let pids = self.made_up.as_ref()?.streams.iter().map(|stream| stream.pid);
         let has = |number: &u16| {
-            let streams = self.pmts.get(number).map(|known| &known.pmt.streams);
+            let streams = self.pmts.get(*number).map(|known| &known.pmt.streams);
             streams.is_some_and(|streams| pids.clone().all(|pid| streams.iter().any(|stream| stream.pid == pid)))
         };
         self.programs.iter().map(|(number, _)| *number).find(has)
     }
 
     fn choose(&mut self, number: Option<u16>) -> bool {
-        let known = number.and_then(|number| Some((number, &self.pmts.get(&number)?.pmt)));
+        let known = number.and_then(|number| Some((number, &self.pmts.get(number)?.pmt)));
         let Some((number, pmt)) = known.or_else(|| Some((0, self.made_up.as_ref()?))) else { return false };
         let Pmt { pcr_pid, ref streams, .. } = *pmt;
         let choice = Some(Choice { number, pcr_pid, streams: streams.clone() });
@@ -300,11 +301,11 @@ impl Programs {
     /// 2: it is played; 1: a stream of it is or may turn out to be, but its picture does not play, or it may be
     /// encrypted; 0: nothing of it is. `None` while the PMT is not known.
     fn rank(&self, number: u16) -> Option<u8> {
-        let pmt = &self.pmts.get(&number)?.pmt;
+        let pmt = &self.pmts.get(number)?.pmt;
         let plays = |stream: &PmtStream| stream.content.plays_as(self.takes);
         let mut pictures = pmt.streams.iter().filter(|stream| stream.content.kind() == StreamKind::Video).peekable();
         let whole = pictures.peek().is_none() || pictures.any(|stream| plays(stream).is_some());
-        let most = if !whole || self.encrypted.contains(&number) || pmt.controlled() { 1 } else { 2 };
+        let most = if !whole || self.encrypted.contains_key(number) || pmt.controlled() { 1 } else { 2 };
         let rank = |stream: &PmtStream| match stream.content {
             _ if plays(stream).is_some() => most,
             Content::Unknown => 1,
@@ -338,9 +339,9 @@ impl Programs {
 }
 
 /// Puts right what a PMT says of streams that proved to carry something else.
-fn correct(corrections: &BTreeMap<u16, (u8, Content)>, pmt: &mut Pmt) {
+fn correct(corrections: &Map<u16, (u8, Content)>, pmt: &mut Pmt) {
     for stream in &mut pmt.streams {
-        if let Some((stream_type, content)) = corrections.get(&stream.pid)
+        if let Some((stream_type, content)) = corrections.get(stream.pid)
             && *stream_type == stream.stream_type
         {
             stream.content = *content;

@@ -4,11 +4,10 @@
 //! In: payloads of the PIDs that these tables always have. Out: what they say of the actual transport stream. Other
 //! streams' tables, and schedules over days, are left out.
 
-use std::collections::BTreeMap;
-
 use super::descriptors::{Descriptors, language};
 use super::psi::{Section, SectionError, Sections};
 use super::text;
+use crate::segmenter::map::Map;
 use crate::segmenter::output::{Event, ProgramEntry, Schedule};
 
 /// SDT, EIT and, in ATSC, PSIP.
@@ -33,7 +32,7 @@ struct Service {
 #[derive(Debug, Default)]
 pub(in crate::segmenter) struct Services {
     sections: [Sections; PIDS.len()],
-    services: BTreeMap<u16, Service>,
+    services: Map<u16, Service>,
     /// Of the programme that is played.
     schedule: Option<Schedule>,
     playing: Option<u16>,
@@ -71,7 +70,7 @@ impl Services {
 
     /// Fills in what the SDT says of a programme.
     pub(in crate::segmenter) fn describe(&self, entry: &mut ProgramEntry) {
-        if let Some(service) = self.services.get(&entry.number) {
+        if let Some(service) = self.services.get(entry.number) {
             entry.name.clone_from(&service.name);
             entry.provider.clone_from(&service.provider);
             entry.service_type = service.service_type;
@@ -125,7 +124,7 @@ impl Services {
     }
 
     fn keep(&mut self, number: u16, service: Service) -> bool {
-        let known = self.services.get(&number);
+        let known = self.services.get(number);
         if known == Some(&service) || known.is_none() && self.services.len() >= SERVICES_MAX {
             return false;
         }
