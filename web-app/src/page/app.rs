@@ -8,7 +8,7 @@ use super::thread::Thread;
 use crate::browser::{self, Listener, Timer};
 use crate::player::{Player, capabilities};
 use crate::segmenter::Takes;
-use crate::worker::message::{Choice, Clock, FromWorker, Program, ProgramEntry, Schedule, ToWorker};
+use crate::worker::message::{Choice, Clock, FromWorker, Program, ProgramEntry, Schedule, ToWorker, from_helper};
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, PROTOCOL, Status};
 use js_sys::ArrayBuffer;
@@ -259,7 +259,10 @@ impl App {
                 self.helper = Helper::Unreachable;
                 self.status = None;
             }
-            FromWorker::Helper { message } => self.helper_says(message),
+            FromWorker::Helper { text } => {
+                let Some(message) = from_helper(&text) else { return };
+                self.helper_says(message);
+            }
             FromWorker::Restart => {
                 self.not_ts = false;
                 self.forget_stream();

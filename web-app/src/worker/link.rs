@@ -4,12 +4,12 @@
 //! there. After a loss the worker connects again, with a growing pause, and tunes again.
 
 use super::feed::Feed;
-use super::message::{Choice, FromWorker, ToWorker};
+use super::message::{Choice, FromWorker, Heading, ToWorker};
 use super::post::Post;
 use super::sound::Sound;
 use crate::browser::{Listener, Timer};
 use crate::segmenter::Takes;
-use amt_shared::wire::{FromHelper, FromPage, WEBSOCKET_PATH};
+use amt_shared::wire::{FromPage, WEBSOCKET_PATH};
 use js_sys::{ArrayBuffer, Uint8Array};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -177,23 +177,29 @@ impl Worker {
             self.frame.resize(bytes.length() as usize, 0);
             bytes.copy_to(&mut self.frame);
             self.feed.frame(&self.frame, &self.sound, &mut self.post);
-        } else if let Some(Ok(message)) = data.as_string().map(|text| serde_json::from_str::<FromHelper>(&text)) {
-            match &message {
-                FromHelper::Tuned { url } => self.changing = self.url.as_ref().is_some_and(|asked| asked != url),
-                FromHelper::Status(_) | FromHelper::Stats(_) | FromHelper::CatchUp { .. } if self.changing => return,
-                FromHelper::Hello { .. } => {
-                    self.attempts = 0;
-                    if let Some(connection) = &mut self.connection {
-                        connection.greeted = true;
-                    }
-                    self.tune();
-                }
-                FromHelper::CatchUp { frames, .. } => self.feed.catch_up(*frames),
-                FromHelper::Status(_) | FromHelper::Stats(_) => {}
-            }
-            self.post.tell(FromWorker::Helper { message });
+        } else if let Some(text) = data.as_string() {
+            self.told(text);
         }
         self.post.flush();
+    }
+
+    /// Takes what it needs out of a text of the helper and hands it through: the page alone reads it in full.
+    fn told(&mut self, text: String) {
+        let Some(heading) = Heading::of(&text) else { return };
+        match heading.kind.as_str() {
+            "tuned" => self.changing = self.url.is_some() && self.url != heading.url,
+            "hello" => {
+                self.attempts = 0;
+                if let Some(connection) = &mut self.connection {
+                    connection.greeted = true;
+                }
+                self.tune();
+            }
+            _ if self.changing => return,
+            "catch_up" => self.feed.catch_up(heading.frames.unwrap_or_default()),
+            _ => {}
+        }
+        self.post.tell(FromWorker::Helper { text });
     }
 
     fn tune(&mut self) {

@@ -7,13 +7,14 @@
 
 mod channel;
 mod cue;
+mod helper;
 mod takes;
 
 pub use channel::{Event, Program, ProgramEntry, Schedule, Stream, TextPage};
 pub use cue::Cue;
+pub use helper::{Heading, from_helper};
 
 use crate::segmenter::{self, Takes, Track};
-use amt_shared::wire::FromHelper;
 use serde::{Deserialize, Serialize};
 
 /// What the page asks of the worker.
@@ -75,8 +76,8 @@ pub enum FromWorker {
     },
     /// What the helper says.
     Helper {
-        /// Its message.
-        message: FromHelper,
+        /// Its message as it came, for [`from_helper`].
+        text: String,
     },
     /// A new segmenter with a new timeline: nothing that came before belongs to what follows.
     Restart,
