@@ -6,6 +6,7 @@
 mod bench;
 mod demo;
 mod exec;
+mod first_load;
 mod setup;
 mod steps;
 mod test;

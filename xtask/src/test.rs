@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, in the order of what fails fastest.
 
-use crate::{Purpose, demo, exec, setup, steps::Steps};
+use crate::{Purpose, demo, exec, first_load, setup, steps::Steps};
 use anyhow::Result;
 
 /// Runs every check and stops at the first that fails; with `full`, those too that want what CI has not.
@@ -36,8 +36,9 @@ fn checks(steps: &mut Steps, full: bool) -> Result<()> {
     if full {
         let line = "cargo test --locked -p amt-e2e --test relays -- --ignored --test-threads=1 --nocapture";
         steps.tests("tests, another relay", exec::line(line).env("RUST_LIB_BACKTRACE", "0"))?;
-        let line = "cargo test --locked -p amt-e2e --test codecs -- firefox --ignored --test-threads=1 --nocapture";
+        let line = "cargo test --locked -p amt-e2e --test codecs --test choice -- firefox --ignored --test-threads=1 --nocapture";
         steps.tests("tests, Firefox", exec::line(line).env("RUST_LIB_BACKTRACE", "0"))?;
     }
-    Ok(())
+    // Last: a page that is too large still works, and what else fails is to be seen.
+    steps.step("first load", || first_load::check(&exec::root().join("dist")))
 }
