@@ -188,12 +188,17 @@ pub enum Continuity {
     Duplicate,
     /// At least this many packets with payload (1–15) are missing before this one; a multiple of 16 cannot be seen.
     Lost(u8),
+    /// The packet that was due, but [packets are missing](ContinuityTracker::gap) before it: none of this PID, or sixteen,
+    /// or a multiple.
+    Uncertain,
 }
 
 /// Follows the continuity counter of one PID.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ContinuityTracker {
     last: Option<u8>,
+    /// What `last` was before a gap.
+    before_gap: Option<u8>,
     duplicated: bool,
 }
 
@@ -203,12 +208,19 @@ impl ContinuityTracker {
     #[inline]
     pub fn check(&mut self, packet: &Packet<'_>) -> Continuity {
         let counter = packet.continuity_counter();
+        if let Some(before) = self.before_gap.take() {
+            self.last = Some(before);
+            return match self.check(packet) {
+                Continuity::Expected => Continuity::Uncertain,
+                seen => seen,
+            };
+        }
         let Some(last) = self.last else {
             self.last = Some(counter);
             return Continuity::Expected;
         };
         if packet.discontinuity() {
-            *self = Self { last: Some(counter), duplicated: false };
+            *self = Self { last: Some(counter), ..Self::default() };
             return Continuity::Expected;
         }
         if !packet.has_payload() {
@@ -240,7 +252,13 @@ impl ContinuityTracker {
         }
     }
 
-    /// The counter of the next packet with payload, if none is missing and none comes twice; `None` before the first.
+    /// Packets are missing here, of this PID or of others: that the counter goes on is no proof that none is of this one.
+    pub fn gap(&mut self) {
+        self.before_gap = self.last.take().or(self.before_gap);
+    }
+
+    /// The counter of the next packet with payload, if none is missing and none comes twice; `None` before the first, and
+    /// after a [`gap`](Self::gap).
     #[inline]
     #[must_use]
     pub fn due(&self) -> Option<u8> {
@@ -302,6 +320,31 @@ mod tests {
             assert_eq!(advanced.due(), checked.due());
         }
         assert_eq!(check(&mut advanced, 4), check(&mut checked, 4));
+    }
+
+    #[test]
+    fn after_a_gap_a_counter_that_goes_on_proves_nothing() {
+        let mut tracker = ContinuityTracker::default();
+        tracker.gap();
+        assert_eq!(check(&mut tracker, 4), Continuity::Expected, "the first of all");
+        for (counter, expected) in [
+            (5, Continuity::Uncertain),
+            (9, Continuity::Lost(3)),
+            (9, Continuity::Duplicate),
+            (9, Continuity::Lost(15)),
+        ] {
+            tracker.gap();
+            tracker.gap();
+            assert_eq!(tracker.due(), None);
+            assert_eq!(check(&mut tracker, counter), expected);
+        }
+        assert_eq!(check(&mut tracker, 10), Continuity::Expected);
+        tracker.gap();
+        let mut announced = packet(3);
+        announced[3] |= 0x20;
+        announced[4..6].copy_from_slice(&[1, 0x80]);
+        assert_eq!(tracker.check(&Packet::parse(&announced).unwrap()), Continuity::Uncertain);
+        assert_eq!(check(&mut tracker, 4), Continuity::Expected);
     }
 
     #[test]

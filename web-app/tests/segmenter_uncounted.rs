@@ -97,3 +97,82 @@ fn sound_that_is_gone_uncounted_leaves_no_drift() {
         }
     }
 }
+
+/// The page's.
+fn options(wait_for_random_access: bool) -> Options {
+    Options { wait_for_random_access, make_up_pictures: true, ..Options::default() }
+}
+
+/// Cuts out of the stream what stands from `count` packets of `of` on, the first of them being the `first`.
+fn cut(all: &[[u8; 188]], of: u16, first: usize, count: usize) -> [Vec<u8>; 2] {
+    let own: Vec<usize> = of_pid(all, of).into_iter().filter(|index| all[*index][3] & 0x10 != 0).collect();
+    [all[..own[first]].concat(), all[own[first + count - 1] + 1..].concat()]
+}
+
+#[test]
+fn of_a_loss_that_is_told_nothing_broken_comes_out() {
+    for length in [Length::Unbounded, Length::Declared] {
+        let all = plan(length);
+        let whole = run(&all.concat());
+        let pictures = of_pid(&all, VIDEO).len();
+        for count in [16, 48] {
+            for first in (60..pictures - count - 100).step_by(13) {
+                let parts = cut(&all, VIDEO, first, count);
+                for options in [go_on(), options(false), options(true)] {
+                    let run = run_with_gaps(parts.iter().map(Vec::as_slice), options);
+                    run.check(HALF_FRAME);
+                    let made_up = run.faults.get("repeated_picture").copied().unwrap_or(0);
+                    let foreign = foreign(&whole, &run);
+                    assert!(
+                        foreign as u64 <= made_up,
+                        "{length:?}, {count} from {first}: {foreign}, {made_up} made up"
+                    );
+                    let last = run.video.last().unwrap().0;
+                    assert_eq!(last.dts + u64::from(last.duration), 150 * 3600, "{length:?}, {count} from {first}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn sound_of_which_sixteen_packets_are_gone_stays_with_the_picture() {
+    let all = plan(Length::Declared);
+    let known = crcs(&run(&all.concat()).audio);
+    let places: Vec<usize> = (10..of_pid(&all, AUDIO).len() - 60).step_by(3).collect();
+    let mut broken = 0;
+    for &first in &places {
+        let parts = cut(&all, AUDIO, first, 16);
+        let run = run_with_gaps(parts.iter().map(Vec::as_slice), go_on());
+        run.check(HALF_FRAME);
+        assert!(apart_at_end(&run).abs() <= GRID, "from {first}: {} ms", apart_at_end(&run));
+        let foreign: Vec<u32> = crcs(&run.audio).into_iter().filter(|crc| !known.contains(crc)).collect();
+        // Silence is the same again and again.
+        let singles = foreign.iter().filter(|crc| foreign.iter().filter(|other| other == crc).count() == 1).count();
+        assert!(singles <= 1, "from {first}: {singles}");
+        broken += singles;
+    }
+    // Frames of nearly the same length: rarely one ends where the hole does.
+    assert!(broken * 20 < places.len(), "{broken} of {}", places.len());
+}
+
+#[test]
+fn a_loss_that_touches_nothing_costs_no_sound_and_one_picture_at_most() {
+    for length in [Length::Unbounded, Length::Declared] {
+        let all = plan(length);
+        let whole = run(&all.concat());
+        let mut untouched = 0;
+        let places: Vec<usize> = (100..all.len() - 60).step_by(7).collect();
+        for &place in &places {
+            let (before, behind) = all.split_at(place);
+            let run = run_with_gaps([before.as_flattened(), behind.as_flattened()], go_on());
+            run.check(1);
+            assert_eq!(crcs(&run.audio), crcs(&whole.audio), "{length:?} at {place}");
+            let gone = missing(&crcs(&whole.video), &crcs(&run.video));
+            assert!(gone <= 1, "{length:?} at {place}: {gone}");
+            untouched += usize::from(gone == 0);
+        }
+        // Between pictures, and where the next packets are of the tables or of the sound.
+        assert!(untouched * 12 > places.len(), "{length:?}: {untouched} of {}", places.len());
+    }
+}

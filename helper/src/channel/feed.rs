@@ -46,7 +46,10 @@ impl Consumer for Feed {
     }
 
     fn lost(&mut self) {
-        lock(&self.channel.outlet).framer.lost();
+        // What has come is not behind the hole.
+        if let Some(frame) = lock(&self.channel.outlet).framer.lost() {
+            self.channel.publish(&frame);
+        }
     }
 
     fn flush(&mut self) {

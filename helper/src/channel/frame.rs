@@ -53,9 +53,11 @@ pub(super) struct Framer {
 }
 
 impl Framer {
-    /// Notes that something was lost on the way to the helper.
-    pub(super) fn lost(&mut self) {
+    /// Notes that something was lost on the way to the helper; gives the frame of what came before that.
+    pub(super) fn lost(&mut self) -> Option<Frame> {
+        let before = self.finish();
         self.gap = true;
+        before
     }
 
     /// Takes the TS of one datagram; frames that are complete by it go to `each`.
@@ -152,13 +154,26 @@ mod tests {
     fn a_random_access_point_begins_a_frame() {
         let datagram = [video(0), random_access(1), video(2)].concat();
         let mut framer = Framer::default();
-        framer.lost();
+        assert!(framer.lost().is_none());
         let frames = collect(&mut framer, std::slice::from_ref(&datagram));
         let entries: Vec<_> = frames.iter().map(|frame| frame.entry).collect();
         assert_eq!(entries, [Entry::None, Entry::RandomAccess]);
         let decoded: Vec<_> = frames.iter().map(|frame| FrameHeader::decode(&frame.bytes).unwrap()).collect();
         assert_eq!([decoded[0].1, decoded[1].1].concat(), datagram);
         assert_eq!((decoded[0].0.gap, decoded[1].0.gap, decoded[1].0.sequence), (true, false, 1));
+    }
+
+    #[test]
+    fn what_came_before_a_loss_and_what_came_after_it_are_two_frames() {
+        let mut framer = Framer::default();
+        framer.push(&video(0), 0, |_| panic!("a frame"));
+        let before = framer.lost().expect("a frame");
+        let after = collect(&mut framer, &[video(2)]);
+        let decoded = [&before, &after[0]].map(|frame| FrameHeader::decode(&frame.bytes).unwrap());
+        assert_eq!(
+            decoded.map(|(header, ts)| (header.gap, header.sequence, ts)),
+            [(false, 0, &video(0)[..]), (true, 1, &video(2)[..])]
+        );
     }
 
     #[test]

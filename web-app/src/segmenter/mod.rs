@@ -57,6 +57,14 @@ impl Segmenter {
         self.packets.end_push();
     }
 
+    /// Bytes are missing between those taken so far and those that follow, as whoever received them knows. Continuity
+    /// counters cannot show the loss of sixteen packets of a PID, or of a multiple (ISO/IEC 13818-1, 2.4.3.3): after this
+    /// call one that goes on is no proof that nothing is missing.
+    pub fn lost(&mut self) {
+        self.demux.lost(&mut |found| self.packets.take(found));
+        self.packets.lost();
+    }
+
     /// The next output, in stream order; `None` until more is pushed.
     pub fn poll(&mut self) -> Option<Output> {
         self.packets.poll()

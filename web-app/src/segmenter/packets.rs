@@ -386,6 +386,15 @@ impl Packets {
         }
     }
 
+    /// See [`super::Segmenter::lost`].
+    pub(super) fn lost(&mut self) {
+        self.tables.gap();
+        self.playing.gap();
+        if let Some(next) = &mut self.next {
+            next.playing.gap();
+        }
+    }
+
     /// The input has ended.
     pub(super) fn finish(&mut self) {
         self.playing.finish();

@@ -68,6 +68,9 @@ impl Feed {
         if header.gap {
             post.tell(FromWorker::Fault { reason: "upstream_gap".into(), count: 1 });
         }
+        if skipped != 0 || header.gap {
+            self.segmenter.lost();
+        }
         self.judge(ts, post);
         let cached = self.cached_frames > 0;
         self.cached_frames = self.cached_frames.saturating_sub(1);

@@ -77,6 +77,24 @@ pub fn run_choosing(ts: &[u8], chunk: usize, options: Options, mut choose: impl 
     run
 }
 
+/// Takes parts between which bytes are missing, as the segmenter is told.
+pub fn run_with_gaps<'a>(parts: impl IntoIterator<Item = &'a [u8]>, options: Options) -> Run {
+    let mut segmenter = Segmenter::new(options);
+    let mut run = Run::default();
+    for (index, part) in parts.into_iter().enumerate() {
+        if index > 0 {
+            segmenter.lost();
+        }
+        for piece in part.chunks(1316) {
+            segmenter.push(piece, 0);
+            run.take(&mut segmenter);
+        }
+    }
+    segmenter.finish();
+    run.take(&mut segmenter);
+    run
+}
+
 impl Run {
     fn take(&mut self, segmenter: &mut Segmenter) {
         while let Some(output) = segmenter.poll() {

@@ -154,7 +154,7 @@ impl Look {
             return;
         }
         match state.continuity.check(&packet) {
-            Continuity::Expected => {}
+            Continuity::Expected | Continuity::Uncertain => {}
             Continuity::Duplicate => return,
             Continuity::Lost(lost) => {
                 state.continuity_errors += 1;

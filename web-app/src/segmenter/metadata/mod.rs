@@ -86,6 +86,7 @@ impl Metadata {
                 release.fault(FaultReason::Continuity, Some(pid), count.into());
                 stream.lost(release);
             }
+            Continuity::Uncertain => stream.lost(release),
         }
         if !packet.has_payload() {
             return;
@@ -95,6 +96,13 @@ impl Metadata {
             return stream.lost(release);
         }
         stream.payload(packet.payload(), packet.payload_unit_start(), release);
+    }
+
+    /// Packets are missing here, of whatever PID.
+    pub(super) fn gap(&mut self) {
+        for stream in &mut self.streams {
+            stream.continuity.gap();
+        }
     }
 
     /// Bytes of the PID's last packet are wrong.

@@ -90,6 +90,12 @@ impl Playing {
         self.tracks.video_pid().is_some() || self.tracks.audio_pids().next().is_some()
     }
 
+    /// Packets are missing here, of whatever PID.
+    pub(super) fn gap(&mut self) {
+        self.tracks.gap();
+        self.metadata.gap();
+    }
+
     /// Bytes of the PID's last packet are wrong.
     pub(super) fn damage(&mut self, part: Part, pid: u16) {
         match part {

@@ -196,6 +196,16 @@ impl Tracks {
         self.video_pid().into_iter().chain(self.audio_pids()).all(|pid| choice.streams.iter().any(|of| of.pid == pid))
     }
 
+    /// Packets are missing here, of whatever PID.
+    pub(in crate::segmenter) fn gap(&mut self) {
+        if let Some(video) = &mut self.video {
+            video.gap();
+        }
+        for sound in &mut self.audio {
+            sound.stream.gap();
+        }
+    }
+
     /// Bytes of the PID's last packet are wrong.
     pub(in crate::segmenter) fn damage(&mut self, pid: u16, release: &mut Release) {
         if let Some(video) = self.video.as_mut().filter(|video| video.pid() == pid) {

@@ -70,6 +70,11 @@ impl Tables {
         }
     }
 
+    /// Packets are missing here, of whatever PID.
+    pub(super) fn gap(&mut self) {
+        self.continuity.values_mut().for_each(ContinuityTracker::gap);
+    }
+
     /// Takes a packet of one of these PIDs.
     pub(super) fn packet(&mut self, pid: u16, packet: &Packet<'_>, release: &mut Release) -> Told {
         match self.continuity.get_or_default(pid).check(packet) {
@@ -82,6 +87,7 @@ impl Tables {
                 }
                 self.lost(pid);
             }
+            Continuity::Uncertain => self.lost(pid),
         }
         if packet.scrambled() {
             release.fault(FaultReason::Scrambled, Some(pid), 1);

@@ -87,6 +87,15 @@ impl Demux {
         }
     }
 
+    /// Bytes are missing here: what is there of a packet does not go on with those that follow.
+    pub(in crate::segmenter) fn lost(&mut self, found: &mut impl FnMut(Found<'_>)) {
+        self.finish(found);
+        if !self.pending.is_empty() {
+            self.pending.clear();
+            self.state = State::Hunting { grid: None };
+        }
+    }
+
     /// Takes all whole packets from `data`; gives back what is left when the lock is lost.
     fn run<'a>(&mut self, data: &'a [u8], found: &mut impl FnMut(Found<'_>)) -> &'a [u8] {
         let mut at = 0;
@@ -275,6 +284,24 @@ mod tests {
             for chunk in [1, 100, 5000] {
                 assert_eq!(numbers(&data, chunk), ((0..10).collect(), vec![]));
             }
+        }
+    }
+
+    #[test]
+    fn a_packet_that_is_cut_by_a_loss_does_not_go_on_behind_it() {
+        let data = packets(10);
+        for (end, again, seen) in [(4 * 188 + 50, 6 * 188, 4), (4 * 188 + 50, 5 * 188 + 50, 4), (4 * 188, 6 * 188, 4)] {
+            let mut found = Vec::new();
+            let mut demux = Demux::default();
+            let mut take = |item: Found<'_>| match item {
+                Found::Packet(packet) => found.push(packet[1]),
+                Found::SyncLost { .. } => panic!("the lock was not lost"),
+            };
+            demux.push(&data[..end], &mut take);
+            demux.lost(&mut take);
+            demux.push(&data[again..], &mut take);
+            demux.finish(&mut take);
+            assert_eq!(found, (0..seen).chain(6..10).collect::<Vec<u8>>());
         }
     }
 

@@ -14,6 +14,9 @@ use crate::segmenter::video::{NalTrack, VideoFrames, VideoTrack};
 /// A stream is called encrypted after so many packets in a row that are.
 const ENCRYPTED_AFTER: u32 = 50;
 
+/// Packets whose loss a continuity counter does not show.
+const UNCOUNTED: usize = 16;
+
 /// Bytes of payload in a packet without an adaptation field.
 const PAYLOAD_MAX: usize = PACKET_LEN - 4;
 
@@ -29,6 +32,10 @@ pub(in crate::segmenter) trait Carried {
     }
     /// Packets are missing.
     fn lost(&mut self, pid: u16, packets: usize, release: &mut Release);
+    /// Packets may be missing: sixteen, or a multiple.
+    fn doubt(&mut self, pid: u16, release: &mut Release) {
+        self.lost(pid, 0, release);
+    }
     /// No more follow.
     fn finish(&mut self, pid: u16, release: &mut Release);
     /// The PID of this kind that comes out.
@@ -71,6 +78,10 @@ impl<T: Carried> Elementary<T> {
             // The same counter on another payload: the counter went all the way round.
             Continuity::Duplicate => 15,
             Continuity::Lost(count) => count,
+            Continuity::Uncertain => {
+                self.carried.doubt(self.pid, release);
+                0
+            }
         };
         if lost > 0 {
             if known {
@@ -115,6 +126,11 @@ impl<T: Carried> Elementary<T> {
         self.continuity.advance();
         self.fingerprint = fingerprint(payload);
         true
+    }
+
+    /// Packets are missing here, of whatever PID.
+    pub(in crate::segmenter) fn gap(&mut self) {
+        self.continuity.gap();
     }
 
     /// Bytes of the last packet are wrong.
@@ -274,6 +290,11 @@ impl Carried for AudioTrack {
     fn lost(&mut self, pid: u16, packets: usize, release: &mut Release) {
         self.pes.lost();
         self.frames.lost(packets, &mut |item| release.audio(pid, &item));
+    }
+
+    /// The frame begun shows by what stands behind it whether it is whole.
+    fn doubt(&mut self, _pid: u16, _release: &mut Release) {
+        self.frames.doubt(UNCOUNTED * PAYLOAD_MAX);
     }
 
     fn finish(&mut self, pid: u16, release: &mut Release) {
