@@ -7,7 +7,7 @@ use super::status::{self, Facts, Picture, Playing, Program};
 use super::store;
 use crate::browser;
 use crate::player::figures::Condition;
-use crate::worker::message::{self, Stream};
+use crate::worker::message;
 use web_sys::HtmlElement;
 
 /// The title of a page that plays nothing.
@@ -39,7 +39,7 @@ impl App {
             has_played: self.has_played,
             phase_seconds: (browser::monotonic_ms() - self.phase_since) / 1000.0,
             not_ts: self.not_ts,
-            program: self.program.as_ref().map(program),
+            program: self.program.as_ref().map(Program::of),
             refused: figures.refused.clone(),
             recovering: figures.recoveries > self.recoveries_seen,
             playing: Playing {
@@ -109,29 +109,4 @@ fn decoded_sound(program: &message::Program, played: Option<&str>) -> Option<Str
     let codec = sound.codec.as_deref()?;
     let is_flac = |codec: &str| codec.eq_ignore_ascii_case("flac");
     (is_flac(played?) && !is_flac(codec)).then(|| codec.to_owned())
-}
-
-/// What the sentence needs to know of the programme.
-fn program(program: &message::Program) -> Program {
-    let streams = &program.streams;
-    let name = |stream: &Stream| {
-        let codec = stream.codec.as_deref().map(status::codec_name);
-        codec.map_or_else(|| format!("{} of stream type {:#04x}", stream.kind, stream.stream_type), str::to_owned)
-    };
-    let plays = |kind: &str| streams.iter().any(|stream| stream.selected && stream.kind == kind);
-    let others = || streams.iter().filter(|stream| !stream.selected && stream.kind != "other");
-    let missing = || others().filter(|stream| !plays(&stream.kind));
-    let mut notes: Vec<String> = Vec::new();
-    for note in missing().filter_map(|stream| stream.note.clone()) {
-        if !notes.contains(&note) {
-            notes.push(note);
-        }
-    }
-    Program {
-        playable: streams.iter().any(|stream| stream.selected),
-        others: others().map(name).collect(),
-        missing: missing().filter(|stream| stream.note.is_none()).map(name).collect(),
-        notes,
-        picture: plays("video"),
-    }
 }
