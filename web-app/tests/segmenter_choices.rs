@@ -154,6 +154,36 @@ fn another_programme_goes_on_behind_the_one_before_with_sound_and_picture_togeth
 }
 
 #[test]
+fn the_sound_that_was_chosen_goes_on_until_another_programme_begins() {
+    let ts = fixture("programmes");
+    for number in [102, 77] {
+        let run = run_choosing(&ts, 1316, go_on(), |index, segmenter| match index {
+            0 => {
+                segmenter.choose_program(Some(101));
+                segmenter.choose_audio(Some(258));
+            }
+            30 => segmenter.choose_program(Some(number)),
+            _ => {}
+        });
+        let sound = run.inits.iter().filter(|init| init.track == Track::Audio).map(|init| init.pid);
+        let expected: &[u16] = if number == 102 { &[258, 260] } else { &[258] };
+        assert_eq!(sound.collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_sound_track_that_was_chosen_before_anything_came_is_none_of_another_programme() {
+    let ts = fixture("programmes");
+    let run = run_choosing(&ts, 1316, go_on(), |index, segmenter| {
+        if index == 0 {
+            segmenter.choose_audio(Some(258));
+            segmenter.choose_program(Some(101));
+        }
+    });
+    assert_eq!(run.init(Track::Audio).pid, 257);
+}
+
+#[test]
 fn a_programme_with_another_clock_keeps_its_sound_and_picture_together() {
     let (one, other) = (fixture("clip"), shift_times(&fixture("sliced"), 5_000_000_000));
     let mut muxer = Muxer { sound: vec![601], ..Muxer::default() };

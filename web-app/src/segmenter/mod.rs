@@ -84,7 +84,8 @@ impl Segmenter {
     }
 
     /// Plays another programme of the same stream from here on, or, with `None`, the first that can be played. It
-    /// counts from when the programme is known; one that never comes leaves what is played alone.
+    /// counts from when the programme is known; one that never comes leaves what is played alone. The new programme
+    /// begins with its own first sound track; until then the one that was chosen before goes on.
     pub fn choose_program(&mut self, number: Option<u16>) {
         self.packets.choose_program(number);
     }

@@ -132,6 +132,10 @@ impl Packets {
 
     /// See [`super::Segmenter::choose_program`].
     pub(super) fn choose_program(&mut self, number: Option<u16>) {
+        if self.playing.number.is_none() {
+            // A sound track that was chosen was one of another programme.
+            self.playing.tracks.choose_audio(None, &mut self.playing.release);
+        }
         if self.tables.programs.want(number) {
             self.follow();
         }

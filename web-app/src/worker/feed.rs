@@ -36,9 +36,8 @@ impl Feed {
         Self { segmenter, ..Self::default() }
     }
 
-    /// Plays another programme of the same stream.
+    /// Plays another programme of the same stream. The sound that was chosen in the one before stays until it ends.
     pub(super) fn choose_program(&mut self, number: Option<u16>, post: &mut Post) {
-        self.segmenter.choose_audio(None);
         self.segmenter.choose_program(number);
         self.drain(false, post);
     }
