@@ -207,6 +207,24 @@ fn tags_and_text_come_whole_with_their_times() {
 }
 
 #[test]
+fn a_tag_is_read_whatever_its_pes_packet_says_for_a_stream_id() {
+    let ts = fixture("clip");
+    let (source, output) = picture(&ts, 20);
+    let descriptors = [0x26, 13, 0xFF, 0xFF, b'I', b'D', b'3', b' ', 0xFF, b'I', b'D', b'3', b' ', 0, 0x0F];
+    let mut tag = b"ID3\x04\0\0\0\0\0\x10TXXX".to_vec();
+    tag.resize(10 + 16, b'x');
+    for stream_id in [0x0D, 0x00, 0xBD, 0xC0, 0xFC] {
+        let mut stream = Beside::new(&ts, &[(0x15, 600, &descriptors)]);
+        let mut all = packets(&stream.up_to(60).pes(600, source, &tag).finish());
+        let packet = all.iter_mut().find(|packet| pid(packet) == 600).unwrap();
+        let at = packet.windows(4).position(|bytes| bytes == [0, 0, 1, 0xBD]).unwrap();
+        packet[at + 3] = stream_id;
+        let (told, _) = cues(&all.concat(), 1316);
+        assert_eq!(times(&told), [Some(output)], "{stream_id:x}");
+    }
+}
+
+#[test]
 fn text_on_either_side_of_a_jump_of_the_clock_stands_beside_its_picture() {
     let clip = fixture("clip");
     for jump in [-270_000_i64, 90_000_000, -5_000_000, 4_000_000_000] {

@@ -63,6 +63,31 @@ fn sound_that_is_announced_as_something_else_is_played_as_what_it_is() {
     }
 }
 
+/// Frames of DTS-UHD between which stands what could be frames of MPEG audio, layer I.
+fn dts_uhd(index: usize) -> Vec<u8> {
+    let frame = |sync: [u8; 4]| [&sync[..], &[&[0xFF, 0xFF, 0x10, 0x00][..], &[0; 28]].concat().repeat(18)].concat();
+    [frame([0x40, 0x41, 0x1B, 0xF2]), frame([0x71, 0xC4, 0x42, 0xE8])].concat()[index % 2..].to_vec()
+}
+
+#[test]
+fn dts_uhd_is_no_sound_of_another_kind_whether_a_descriptor_tells_or_not() {
+    for descriptors in [&[0x7F, 2, 0x21, 0x00][..], b"\x05\x04DTSH", &[]] {
+        let mut muxer = Muxer::default();
+        muxer.pat(&[(1, PMT)]);
+        muxer.described_pmt(PMT, 1, 0, &[(0x1B, VIDEO, &[]), (0x06, 300, descriptors), (0x0F, AUDIO, &[])]);
+        for (index, pes) in pes_packets(&fixture("clip")).into_iter().enumerate() {
+            if pes.pid == VIDEO {
+                muxer.pes(&Pes { pid: 300, payload: dts_uhd(index), dts: None, ..pes.clone() }, Length::Declared);
+            }
+            muxer.pes(&pes, Length::Declared);
+        }
+        let run = run(&muxer.ts);
+        let streams = &run.programs.last().unwrap().streams;
+        assert_eq!(streams[1].note.as_deref(), Some("DTS sound cannot be played in browsers."), "{descriptors:x?}");
+        assert!(streams[2].selected && !streams[1].selected && run.audio.len() > 100);
+    }
+}
+
 #[test]
 fn hevc_that_is_announced_as_another_picture_is_played() {
     let ts = fixture("hevc");

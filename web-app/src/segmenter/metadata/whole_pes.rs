@@ -10,7 +10,7 @@ use crate::segmenter::transport::pes::PesStream;
 const DATA_MAX: usize = 128 << 10;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct WholePes {
     pes: PesStream,
     /// The data so far of the packet begun.
@@ -18,6 +18,12 @@ pub(super) struct WholePes {
     pts: Option<u64>,
     /// Whether a packet has begun and not ended.
     open: bool,
+}
+
+impl Default for WholePes {
+    fn default() -> Self {
+        Self { pes: PesStream::of_data(), data: Vec::new(), pts: None, open: false }
+    }
 }
 
 /// What came of payloads.

@@ -18,6 +18,10 @@ const FIRST_LOOK: usize = 736;
 /// PES packets after which a stream that shows nothing is left alone: more than a minute of pictures.
 const PES_MAX: u32 = 3000;
 
+/// What frames of DTS begin with: 16 and 14 bits in both byte orders, the extension substream (ETSI TS 102 114, 5.3 and 7.4),
+/// and DTS-UHD (ETSI TS 103 491, 6.4), whose frames are synchronisation frames or not.
+const DTS: [u32; 7] = [0x7FFE_8001, 0xFE7F_0180, 0x1FFF_E800, 0xFF1F_00E8, 0x6458_2025, 0x4041_1BF2, 0x71C4_42E8];
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(in crate::segmenter) struct Inquiry {
@@ -102,13 +106,11 @@ impl Inquiry {
 
 /// Which codec of sound the bytes are of.
 fn sound(bytes: &[u8]) -> Option<Content> {
-    // DTS, 14 and 16 bits, both byte orders (ETSI TS 102 114, 5.3): several frames.
-    let dts = |sync: &[u8; 4]| bytes.windows(4).filter(|window| *window == sync).count() >= 3;
-    if [[0x7F, 0xFE, 0x80, 0x01], [0xFE, 0x7F, 0x01, 0x80], [0x1F, 0xFF, 0xE8, 0x00], [0xFF, 0x1F, 0x00, 0xE8]]
-        .iter()
-        .any(dts)
-    {
-        return Some(Content::OtherAudio("dts"));
+    let words = bytes.array_windows().filter(|bytes| DTS.contains(&u32::from_be_bytes(**bytes)));
+    match words.take(3).count() {
+        0 => recognise_audio(bytes, None).map(Content::of_audio),
+        // None of them is an accident; headers of other codecs between them are.
+        1 | 2 => None,
+        _ => Some(Content::OtherAudio("dts")),
     }
-    recognise_audio(bytes, None).map(Content::of_audio)
 }

@@ -123,7 +123,7 @@ impl Content {
         let content = match (tag, body) {
             (0x6A, _) => Self::Ac3,
             (0x7A, _) => Self::Eac3,
-            (0x7B, _) | (0x7F, [0x0E, ..]) => Self::OtherAudio("dts"),
+            (0x7B, _) | (0x7F, [0x0E | 0x21, ..]) => Self::OtherAudio("dts"),
             (0x7F, [0x15, ..]) => Self::OtherAudio("ac-4"),
             (0x46 | 0x56, _) => Self::Data(Data::Teletext),
             (0x59, _) => Self::Data(Data::DvbSubtitles),

@@ -48,9 +48,16 @@ enum State {
 pub(in crate::segmenter) struct PesStream {
     state: State,
     header: Vec<u8>,
+    /// What stands there for the stream's id does not matter.
+    any_id: bool,
 }
 
 impl PesStream {
+    /// For data, which some muxers give a `stream_id` that there is not: its header is read all the same.
+    pub(in crate::segmenter) fn of_data() -> Self {
+        Self { any_id: true, ..Self::default() }
+    }
+
     /// Takes the payload of a packet.
     pub(in crate::segmenter) fn push<'a>(&mut self, payload: &'a [u8], unit_start: bool) -> Piece<'a> {
         let mut piece = Piece::default();
@@ -117,10 +124,10 @@ impl PesStream {
         let taken = payload.len().min(HEADER_MAX - before);
         // Nearly always the header lies whole in one packet: then it is read where it is.
         let parsed = if before == 0 {
-            parse(payload)
+            parse(payload, self.any_id)
         } else {
             self.header.extend_from_slice(&payload[..taken]);
-            parse(&self.header)
+            parse(&self.header, self.any_id)
         };
         match parsed {
             Parsed::Malformed => {
@@ -162,7 +169,7 @@ enum Parsed {
     },
 }
 
-fn parse(bytes: &[u8]) -> Parsed {
+fn parse(bytes: &[u8], any_id: bool) -> Parsed {
     let prefix = bytes.len().min(3);
     if bytes[..prefix] != [0, 0, 1][..prefix] {
         return Parsed::Malformed;
@@ -170,8 +177,9 @@ fn parse(bytes: &[u8]) -> Parsed {
     let Some(&[_, _, _, stream_id, high, low, marker, flags, rest]) = bytes.first_chunk::<9>() else {
         return Parsed::Short;
     };
-    // These have no such header (table 2-21), and nothing that is played here.
-    if matches!(stream_id, 0..=0xBC | 0xBE | 0xBF | 0xF0..=0xF2 | 0xF8 | 0xFF) || marker & 0xC0 != 0x80 {
+    // These have no such header (table 2-21), and nothing that is played here; those below are no stream's (table 2-22).
+    let without_header = matches!(stream_id, 0xBC | 0xBE | 0xBF | 0xF0..=0xF2 | 0xF8 | 0xFF);
+    if without_header || !any_id && stream_id < 0xBC || marker & 0xC0 != 0x80 {
         return Parsed::Malformed;
     }
     let length = 9 + usize::from(rest);
