@@ -12,6 +12,8 @@ use super::unit_end::{End, Trust};
 
 /// A unit longer than this is none.
 const UNIT_MAX: usize = 8 << 20;
+/// And one of more NAL units: more than a picture has macroblocks.
+const NALS_MAX: usize = 1 << 16;
 /// PES packets held at a time whose first unit is not yet known.
 const MARKS_MAX: usize = 16;
 
@@ -30,12 +32,15 @@ pub(in crate::segmenter) struct AccessUnits<C: NalCodec> {
     start: Option<PesStart>,
     /// A slice, the last of `nals`, whose header is not read yet.
     undecided: bool,
+    /// Where it is cut by a loss: what follows there is not its own.
+    cut: Option<usize>,
     first: Option<C::Header>,
     last: Option<C::Header>,
     /// There are slices that cannot be read.
     opaque: bool,
     second_field: bool,
-    /// Where the next unit begins if what follows is not the second field.
+    /// Where the next unit begins if the next slice begins one: it may be of the second field, or another one of the
+    /// same picture.
     boundary: Option<usize>,
     after_loss: bool,
     trust: Trust,
@@ -52,6 +57,7 @@ impl<C: NalCodec> Default for AccessUnits<C> {
             marks: Vec::new(),
             start: None,
             undecided: false,
+            cut: None,
             first: None,
             last: None,
             opaque: false,
@@ -82,7 +88,7 @@ impl<C: NalCodec> AccessUnits<C> {
         if self.trust.judge(|| begins_unit::<C>(data), self.after_loss) {
             sink.early_end_refuted();
         }
-        if self.buffer.len() + data.len() > UNIT_MAX {
+        if self.buffer.len() + data.len() > UNIT_MAX || self.nals.len() > NALS_MAX {
             sink.oversize();
             self.clear();
             self.marks.clear();
@@ -111,6 +117,9 @@ impl<C: NalCodec> AccessUnits<C> {
         self.trust.lost();
         // No start code may be read across the hole.
         self.scan = self.buffer.len();
+        if self.undecided {
+            self.cut.get_or_insert(self.scan);
+        }
         if let Some(nal) = self.nals.last_mut() {
             nal.damaged = true;
         }
@@ -172,9 +181,19 @@ impl<C: NalCodec> AccessUnits<C> {
                 let has_slices = self.last.is_some() || self.opaque;
                 if self.awaits_second_field() {
                     self.boundary.get_or_insert(index);
-                } else if has_slices || role == Role::Delimiter && index > 0 {
+                } else if has_slices {
                     self.split(index, sink);
+                } else if role == Role::Delimiter && index > 0 {
+                    // Not in its place, or of the next unit, as the slices of this one are lost.
+                    if self.nals[..index].iter().any(|nal| nal.damaged) {
+                        self.split(index, sink);
+                    } else {
+                        self.take_start(code);
+                    }
                 }
+            }
+            Role::OfNextSlice => {
+                self.boundary.get_or_insert(index);
             }
             Role::Border | Role::Other => {}
         }
@@ -210,15 +229,14 @@ impl<C: NalCodec> AccessUnits<C> {
         let Some((index, nal)) = self.nals.len().checked_sub(1).map(|index| (index, self.nals[index])) else {
             return 0;
         };
+        let boundary = self.boundary.take().unwrap_or(index);
         let end = if self.open { self.buffer.len() } else { nal.end };
+        let end = self.cut.take().map_or(end, |cut| cut.min(end));
         let unit = self.buffer.get(nal.code + 3..end).unwrap_or_default();
         let Some(slice) = C::header(unit, &self.sets) else {
             // Its parameter sets are not known.
-            let drained = if C::is_first(unit) && (self.opaque || self.last.is_some()) {
-                self.split(self.boundary.unwrap_or(index), sink)
-            } else {
-                0
-            };
+            let drained =
+                if C::is_first(unit) && (self.opaque || self.last.is_some()) { self.split(boundary, sink) } else { 0 };
             self.opaque = true;
             return drained;
         };
@@ -227,10 +245,9 @@ impl<C: NalCodec> AccessUnits<C> {
             if self.awaits_second_field() && self.first.is_some_and(|first| C::completes(&slice, &first)) {
                 self.second_field = true;
             } else {
-                drained = self.split(self.boundary.unwrap_or(index), sink);
+                drained = self.split(boundary, sink);
             }
         }
-        self.boundary = None;
         self.first.get_or_insert(slice);
         self.last = Some(slice);
         drained
@@ -260,12 +277,18 @@ impl<C: NalCodec> AccessUnits<C> {
         }
     }
 
-    /// A unit begins at `code`: its times are those of the PES packet that it is the first to begin in.
+    /// A unit begins at `code`: its times are those of the PES packet that it is the first to begin in. What stood before
+    /// its delimiter may have been in another one.
     fn take_start(&mut self, code: usize) {
         let before = self.marks.iter().take_while(|mark| mark.0 <= code).count();
-        if let Some((_, start)) = self.marks.drain(..before).next_back() {
-            self.start = Some(start);
+        let Some((_, mut start)) = self.marks.drain(..before).next_back() else { return };
+        if let Some(earlier) = self.start {
+            start.random_access |= earlier.random_access;
+            if start.times.pts.is_none() {
+                start.times = earlier.times;
+            }
         }
+        self.start = Some(start);
     }
 
     /// Gives out all that is there, unless half of a frame is missing that may follow.
@@ -284,6 +307,7 @@ impl<C: NalCodec> AccessUnits<C> {
         self.nals.clear();
         self.open = false;
         self.undecided = false;
+        self.cut = None;
         self.scan = 0;
         // A unit that begins later in this PES packet has no time of its own.
         self.marks.clear();

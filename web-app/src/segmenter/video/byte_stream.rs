@@ -9,6 +9,8 @@ pub(in crate::segmenter) fn begins_unit<C: NalCodec>(data: &[u8]) -> bool {
     match C::role(C::kind(nal_unit)) {
         Role::Border | Role::Delimiter | Role::Prefix => true,
         Role::Slice => C::is_first(nal_unit),
+        // Where nothing more is there, it may.
+        Role::OfNextSlice => find_start_code(nal_unit, 0).is_none_or(|code| begins_unit::<C>(&nal_unit[code..])),
         Role::Other => false,
     }
 }

@@ -145,6 +145,8 @@ pub(in crate::segmenter) enum Role {
     Delimiter,
     /// Stands before the first slice, if it is there: after a slice it begins an access unit.
     Prefix,
+    /// Belongs to the slice behind it, and begins an access unit if that does.
+    OfNextSlice,
     /// Says nothing of that.
     Other,
 }

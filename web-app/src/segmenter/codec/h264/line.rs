@@ -167,12 +167,14 @@ impl VideoCodec for H264 {
     }
 
     /// NAL units with their lengths, without those that only structure the byte stream, without the parameter sets
-    /// that the initialisation segment holds, and without the mention of pictures that the decoder never had.
+    /// that the initialisation segment holds, without what belongs to other layers and views, and without the mention of
+    /// pictures that the decoder never had.
     fn sample(&self, unit: &Unit<'_, SliceHeader>, sets: &Sets, keep_sets: bool, sample: &mut Vec<u8>) {
         for (kind, bytes) in unit.nals() {
             let kept = match kind {
                 nal::SPS | nal::PPS => keep_sets,
                 nal::DELIMITER | nal::END_OF_SEQUENCE | nal::END_OF_STREAM | nal::FILLER => false,
+                nal::PREFIX | nal::SUBSET_SPS | nal::EXTENSION | nal::DEPTH_EXTENSION => false,
                 _ => !bytes.is_empty(),
             };
             if !kept {
@@ -208,7 +210,8 @@ impl NalCodec for H264 {
         match kind {
             _ if has_slice_header(kind) => Role::Slice,
             nal::DELIMITER => Role::Delimiter,
-            nal::SEI..=nal::PPS | 14..=18 => Role::Prefix,
+            nal::PREFIX => Role::OfNextSlice,
+            nal::SEI..=nal::PPS | nal::SUBSET_SPS..=18 => Role::Prefix,
             _ => Role::Other,
         }
     }

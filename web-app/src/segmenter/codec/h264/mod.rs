@@ -31,6 +31,11 @@ mod nal {
     pub(super) const END_OF_SEQUENCE: u8 = 10;
     pub(super) const END_OF_STREAM: u8 = 11;
     pub(super) const FILLER: u8 = 12;
+    /// Before each slice of the base layer or view, for the others; their parameter sets, and their slices.
+    pub(super) const PREFIX: u8 = 14;
+    pub(super) const SUBSET_SPS: u8 = 15;
+    pub(super) const EXTENSION: u8 = 20;
+    pub(super) const DEPTH_EXTENSION: u8 = 21;
 }
 
 /// Whether a NAL unit of this type begins with a slice header.
