@@ -16,6 +16,7 @@ use crate::segmenter::audio::config::{AudioConfig, Way};
 use crate::segmenter::audio::{AudioFrame, ticks};
 use crate::segmenter::fmp4;
 use crate::segmenter::output::{DiscontinuityReason, Init, Media, Micros, Output, Sample, Track};
+use crate::segmenter::time::jitter::{Jitter, Stamp};
 use crate::segmenter::time::timeline::{Basis, Due, Timeline};
 use crate::segmenter::video::VideoFrame;
 use crate::segmenter::video::captions::CaptionOrder;
@@ -70,6 +71,8 @@ struct AudioPlace {
     target: i64,
     /// The last time that the stream told, 90 kHz of the source, and the samples since; `None` before the first.
     source: Option<(i64, i64)>,
+    /// What such times are worth.
+    jitter: Jitter,
     /// Whether to keep to the source's clock closely.
     strict: bool,
     /// Another programme begins: its times have nothing to do with those before.
@@ -291,6 +294,7 @@ impl AudioPlace {
         self.config = Some(config.clone());
         self.pid = pid;
         self.strict = true;
+        self.jitter = Jitter::default();
     }
 
     /// Finds where the frame is due; `false` where that is not known, or before the output begins.
@@ -301,13 +305,21 @@ impl AudioPlace {
         told: &mut impl FnMut(DiscontinuityReason),
     ) -> bool {
         let rate = i64::from(frame.config.sample_rate);
+        let mut sure = false;
         match frame.pts {
             Some(pts) => {
                 let basis = if frame.disturbed { Basis::Disturbed } else { Basis::Counted };
                 let known = self.end.filter(|_| !core::mem::take(&mut self.begins));
                 let expected = known.map(|_| (self.target * TICKS_PER_SECOND + rate / 2) / rate);
                 let at = timeline.place(Track::Audio, Due { source: pts, expected, basis });
-                self.target = (at.time * rate + TICKS_PER_SECOND / 2).div_euclid(TICKS_PER_SECOND);
+                let judged = self.jitter.judge(Stamp {
+                    told: (at.time * rate + TICKS_PER_SECOND / 2).div_euclid(TICKS_PER_SECOND),
+                    due: self.target + i64::from(frame.missing),
+                    passed: self.source.map_or(0, |(_, since)| since),
+                    excused: known.is_none() || at.jumped || frame.disturbed,
+                    rate,
+                });
+                (self.target, sure) = (judged.at, judged.sure);
                 self.source = Some((pts, 0));
                 if at.jumped {
                     told(DiscontinuityReason::ClockJump);
@@ -327,7 +339,7 @@ impl AudioPlace {
         }
         let off = (self.target - self.end.unwrap_or_default()).abs();
         // Only another time of the stream shows that the last one was not false itself.
-        if off < tolerance(true, frame.samples.into(), frame.config) && !frame.disturbed && frame.pts.is_some() {
+        if off < tolerance(true, frame.samples.into(), frame.config) && !frame.disturbed && sure {
             self.strict = false;
         }
         true

@@ -2,4 +2,5 @@
 
 pub(in crate::segmenter) mod clock;
 pub(in crate::segmenter) mod drift;
+pub(in crate::segmenter) mod jitter;
 pub(in crate::segmenter) mod timeline;
