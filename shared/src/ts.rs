@@ -18,7 +18,7 @@ pub enum PacketError {
     /// The first byte is not 0x47.
     #[error("sync byte missing")]
     SyncByte,
-    /// `adaptation_field_length` runs past the end of the packet, or leaves no payload where one is announced.
+    /// `adaptation_field_length` runs past the end of the packet.
     #[error("adaptation field too long")]
     AdaptationFieldLength,
     /// `adaptation_field_control` is the reserved value 0.
@@ -38,7 +38,7 @@ impl<'a> Packet<'a> {
     ///
     /// # Errors
     /// Where the sync byte is missing or the adaptation field does not fit (2.4.3.5 allows 0–182 with and
-    /// 183 without payload; other lengths below that are taken, as encoders write them).
+    /// 183 without payload; other lengths are taken, as encoders write them, see [`Self::lacks_payload`]).
     #[inline]
     pub const fn parse(bytes: &'a [u8; PACKET_LEN]) -> Result<Self, PacketError> {
         if bytes[0] != SYNC_BYTE {
@@ -53,7 +53,7 @@ impl<'a> Packet<'a> {
                 PACKET_LEN
             }
             0x30 => {
-                if bytes[4] > 182 {
+                if bytes[4] > 183 {
                     return Err(PacketError::AdaptationFieldLength);
                 }
                 5 + bytes[4] as usize
@@ -103,6 +103,14 @@ impl<'a> Packet<'a> {
     #[must_use]
     pub const fn has_payload(&self) -> bool {
         self.bytes[3] & 0x10 != 0
+    }
+
+    /// Whether a payload is announced for which the adaptation field leaves no byte (against 2.4.3.5). The continuity
+    /// counter counts such a packet all the same.
+    #[inline]
+    #[must_use]
+    pub const fn lacks_payload(&self) -> bool {
+        self.has_payload() && self.payload_start == PACKET_LEN
     }
 
     /// The payload; empty where there is none.
@@ -369,6 +377,21 @@ mod tests {
         bytes[5] = 0;
         assert_eq!(tracker.check(&Packet::parse(&bytes).unwrap()), Continuity::Expected);
         assert_eq!(check(&mut tracker, 4), Continuity::Expected);
+    }
+
+    #[test]
+    fn a_packet_whose_announced_payload_has_no_byte_counts() {
+        let mut tracker = ContinuityTracker::default();
+        check(&mut tracker, 3);
+        let mut bytes = packet(4);
+        bytes[3] |= 0x20;
+        bytes[4..6].copy_from_slice(&[183, 0]);
+        let view = Packet::parse(&bytes).unwrap();
+        assert!(view.lacks_payload() && view.payload().is_empty());
+        assert_eq!(tracker.check(&view), Continuity::Expected);
+        assert_eq!(check(&mut tracker, 5), Continuity::Expected);
+        bytes[4] = 184;
+        assert_eq!(Packet::parse(&bytes).err(), Some(PacketError::AdaptationFieldLength));
     }
 
     #[test]

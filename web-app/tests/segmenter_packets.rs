@@ -117,3 +117,71 @@ fn broken_adaptation_fields_cost_what_their_packets_carry_and_end_nothing() {
         }
     }
 }
+
+/// Puts packets of `pid` with `change` of a model of theirs behind every tenth of that PID's, and counts all of them.
+fn with_others(all: &[[u8; 188]], of: u16, change: impl Fn(&mut [u8; 188])) -> (Vec<u8>, u64) {
+    let (mut ts, mut own, mut count) = (Vec::new(), 0, 0);
+    for packet in all {
+        ts.extend(packet);
+        own += usize::from(pid(packet) == of);
+        if pid(packet) == of && own % 2 == 0 {
+            let mut other = [0xFF; 188];
+            other[..4].copy_from_slice(&[0x47, (of >> 8) as u8, of as u8, 0x10]);
+            change(&mut other);
+            ts.extend(other);
+            count += 1;
+        }
+    }
+    (renumber(&ts), count)
+}
+
+#[test]
+fn packets_whose_announced_payload_has_no_byte_are_counted_and_nothing_is_lost_for_them() {
+    let (all, whole) = clean();
+    for of in [VIDEO, AUDIO, PMT] {
+        for start in [0, 0x40] {
+            let (ts, count) = with_others(&all, of, |packet| {
+                packet[1] |= start;
+                packet[3] |= 0x20;
+                packet[4..6].copy_from_slice(&[183, 0]);
+            });
+            let run = run(&ts);
+            assert_eq!((&run.video, &run.audio), (&whole.video, &whole.audio), "{of}");
+            assert!(count > 3);
+            assert_eq!((run.faults.get("adaptation_field"), run.faults.len()), (Some(&count), 1), "{of}");
+        }
+    }
+}
+
+#[test]
+fn padding_and_other_pes_packets_without_times_are_no_part_of_the_stream() {
+    for length in [Length::Unbounded, Length::Declared] {
+        let clip: Vec<Pes> = pes_packets(&fixture("clip"));
+        let mux = |padded: bool| {
+            let mut muxer = Muxer::default();
+            muxer.pat(&[(1, PMT)]);
+            muxer.pmt(PMT, 1, 0, &[(0x1B, VIDEO), (0x0F, AUDIO)]);
+            for (number, pes) in clip.iter().enumerate() {
+                muxer.pes(pes, length);
+                if padded {
+                    // One in a packet of its own, or over two.
+                    let stream_id = [0xBE, 0xBF, 0xF0, 0xFF][number % 4];
+                    let size = [64, 180, 300][number % 3];
+                    let bytes = [&[0, 0, 1, stream_id, 0, size as u8][..], &vec![0xFF; size]].concat();
+                    bytes
+                        .chunks(184)
+                        .enumerate()
+                        .for_each(|(index, piece)| muxer.packet(pes.pid, index == 0, &[], piece));
+                }
+            }
+            run_with(&muxer.ts, 1316, Options { make_up_pictures: true, ..Options::default() })
+        };
+        let (whole, padded) = (mux(false), mux(true));
+        assert_eq!(whole.video.len(), 75);
+        assert_eq!(
+            (&padded.video, &padded.audio, &padded.faults),
+            (&whole.video, &whole.audio, &whole.faults),
+            "{length:?}"
+        );
+    }
+}

@@ -195,6 +195,9 @@ impl Packets {
         // The clock is told in adaptation fields alone.
         if bytes[3] & 0x20 != 0 {
             self.playing.release.clock(&packet);
+            if packet.lacks_payload() {
+                self.playing.release.fault(FaultReason::AdaptationField, Some(pid), 1);
+            }
         }
         match route {
             Route::Nowhere | Route::Aside | Route::Clock => {}

@@ -143,6 +143,7 @@ impl Look {
             self.malformed += 1;
             return;
         };
+        self.malformed += u64::from(packet.lacks_payload());
         let (pid, now) = (packet.pid(), self.now);
         if packet.transport_error() {
             self.checks.count(Indicator::Transport, now, 1, || format!("PID {pid}: marked as damaged"));

@@ -88,7 +88,7 @@ impl Metadata {
             }
             Continuity::Uncertain => stream.lost(release),
         }
-        if !packet.has_payload() {
+        if packet.payload().is_empty() {
             return;
         }
         if packet.scrambled() {

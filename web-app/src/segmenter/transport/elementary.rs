@@ -89,7 +89,7 @@ impl<T: Carried> Elementary<T> {
             }
             self.carried.lost(self.pid, lost.into(), release);
         }
-        if !packet.has_payload() {
+        if payload.is_empty() {
             return;
         }
         self.fingerprint = fingerprint;
@@ -193,6 +193,7 @@ impl<C: NalCodec> Carried for NalTrack<C> {
     fn payload(&mut self, pid: u16, packet: &Packet<'_>, _known: bool, release: &mut Release) {
         let start = packet.payload_unit_start();
         let Piece { started, malformed, data, ended, overrun, short } = self.pes.push(packet.payload(), start);
+        self.units.missing_if(short || overrun);
         if malformed {
             release.fault(FaultReason::PesHeader, Some(pid), 1);
             self.units.lost();
@@ -203,9 +204,8 @@ impl<C: NalCodec> Carried for NalTrack<C> {
             if self.framing.begin() {
                 self.units.lost();
             }
-            self.units.begin(PesStart { times, random_access: packet.random_access() }, short);
+            self.units.begin(PesStart { times, random_access: packet.random_access() });
         }
-        self.units.missing_if(overrun);
         let mut sink = Units { pid, frames: &mut self.frames, release };
         self.units.push(self.framing.byte_stream(data), &mut sink);
         if ended {

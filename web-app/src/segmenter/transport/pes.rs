@@ -1,7 +1,8 @@
 //! PES packets (ISO/IEC 13818-1, 2.4.3.6–2.4.3.7).
 //!
 //! In: the payloads of one PID. Out: the headers' times, and the bytes that follow them, borrowed. A header
-//! may span packets. A length of 0 means that the next unit start ends the packet.
+//! may span packets. A length of 0 means that the next unit start ends the packet. PES packets of no elementary stream,
+//! padding among them, are passed over.
 
 use amt_shared::clock::pes_timestamp;
 
@@ -20,7 +21,7 @@ pub(in crate::segmenter) struct PesHeader {
 pub(in crate::segmenter) struct Piece<'a> {
     /// A PES packet begins, its header is complete.
     pub(in crate::segmenter) started: Option<PesHeader>,
-    /// A PES packet was due to begin and did not.
+    /// A PES packet was due to begin and did not. One that has no such header is passed over.
     pub(in crate::segmenter) malformed: bool,
     /// Bytes of the elementary stream.
     pub(in crate::segmenter) data: &'a [u8],
@@ -130,6 +131,7 @@ impl PesStream {
             parse(&self.header, self.any_id)
         };
         match parsed {
+            Parsed::Other => self.state = State::Idle,
             Parsed::Malformed => {
                 piece.malformed = true;
                 self.state = State::Idle;
@@ -159,6 +161,8 @@ const fn spend(left: &mut Option<usize>, count: usize) -> bool {
 
 enum Parsed {
     Malformed,
+    /// A PES packet that has no such header, and nothing that is played here (tables 2-21 and 2-22).
+    Other,
     Short,
     Header {
         header: PesHeader,
@@ -174,19 +178,18 @@ fn parse(bytes: &[u8], any_id: bool) -> Parsed {
     if bytes[..prefix] != [0, 0, 1][..prefix] {
         return Parsed::Malformed;
     }
+    if let Some(0xBC | 0xBE | 0xBF | 0xF0..=0xF2 | 0xF8 | 0xFF) = bytes.get(3) {
+        return Parsed::Other;
+    }
     let Some(&[_, _, _, stream_id, high, low, marker, flags, rest]) = bytes.first_chunk::<9>() else {
         return Parsed::Short;
     };
-    // These have no such header (table 2-21), and nothing that is played here; those below are no stream's (table 2-22).
-    let without_header = matches!(stream_id, 0xBC | 0xBE | 0xBF | 0xF0..=0xF2 | 0xF8 | 0xFF);
-    if without_header || !any_id && stream_id < 0xBC || marker & 0xC0 != 0x80 {
+    // Those below are no stream's (table 2-22).
+    if !any_id && stream_id < 0xBC || marker & 0xC0 != 0x80 {
         return Parsed::Malformed;
     }
     let length = 9 + usize::from(rest);
     let declared = usize::from(u16::from_be_bytes([high, low]));
-    if declared != 0 && declared + 6 < length {
-        return Parsed::Malformed;
-    }
     let Some(times) = bytes.get(9..length) else { return Parsed::Short };
     let timestamp = |at: usize| times.get(at..).and_then(|rest| rest.first_chunk()).map(pes_timestamp);
     let header = match flags >> 6 {
@@ -194,7 +197,9 @@ fn parse(bytes: &[u8], any_id: bool) -> Parsed {
         3 => PesHeader { pts: timestamp(0), dts: timestamp(5) },
         _ => PesHeader::default(),
     };
-    Parsed::Header { header, length, left: (declared != 0).then(|| declared + 6 - length) }
+    // What is less than the header has gone round at 65,536: it says as little as 0.
+    let left = if declared == 0 { None } else { (declared + 6).checked_sub(length) };
+    Parsed::Header { header, length, left }
 }
 
 // proptest is there on the host only.

@@ -71,8 +71,7 @@ impl<C: NalCodec> Default for AccessUnits<C> {
 
 impl<C: NalCodec> AccessUnits<C> {
     /// A PES packet begins with the next bytes.
-    pub(in crate::segmenter) fn begin(&mut self, start: PesStart, short: bool) {
-        self.missing_if(short);
+    pub(in crate::segmenter) fn begin(&mut self, start: PesStart) {
         if self.marks.len() == MARKS_MAX {
             self.marks.remove(0);
         }
