@@ -143,3 +143,98 @@ fn a_lost_packet_costs_the_pictures_that_it_touches_wherever_slices_are_cut() {
         }
     }
 }
+
+/// The picture of a fixture, its PES packets written as `write` does.
+fn written(name: &str, write: impl Fn(&mut Muxer, usize, &Pes)) -> Vec<u8> {
+    let mut muxer = Muxer::default();
+    muxer.pat(&[(1, PMT)]);
+    muxer.pmt(PMT, 1, 0, &[(0x1B, VIDEO)]);
+    pictures(name).iter().enumerate().for_each(|(number, pes)| write(&mut muxer, number, pes));
+    muxer.ts
+}
+
+/// Writes a PES packet whose length is declared as another one.
+fn declare(muxer: &mut Muxer, pes: &Pes, length: impl Fn(usize) -> usize) {
+    let mut apart = Muxer { counters: muxer.counters.clone(), ..Muxer::default() };
+    apart.pes(pes, Length::Declared);
+    let mut all = packets(&apart.ts);
+    let at = 188 - amt_shared::ts::Packet::parse(&all[0]).unwrap().payload().len();
+    let bytes = usize::from(all[0][at + 8]) + 3 + pes.payload.len();
+    all[0][at + 4..at + 6].copy_from_slice(&(length(bytes) as u16).to_be_bytes());
+    muxer.ts.extend(all.as_flattened());
+    muxer.counters = apart.counters;
+}
+
+#[test]
+fn a_declared_length_that_is_wrong_costs_no_picture() {
+    for name in ["clip", "sliced"] {
+        let whole = run(&written(name, |muxer, _, pes| muxer.pes(pes, Length::Unbounded)));
+        for off in [-300, -200, -184, -20, -5, -3, -2, -1, 1, 2, 20, 200] {
+            let ts =
+                written(name, |muxer, _, pes| declare(muxer, pes, |bytes| bytes.saturating_add_signed(off).max(1)));
+            for options in [options(false), options(true)] {
+                let run = run_with(&ts, 1316, options);
+                assert_eq!((crcs(&run.video), times(&run)), (crcs(&whole.video), times(&whole)), "{name} {off}");
+            }
+        }
+    }
+}
+
+#[test]
+fn lengths_that_go_round_at_65_536_cost_one_picture_after_a_join_at_most() {
+    // A key picture of 70,000 bytes each second among small ones of right lengths; filler data stands behind its slices.
+    for more in [0, 4096, 70_000, 135_000] {
+        let grown = |number: usize, pes: &Pes| {
+            let filler = if number.is_multiple_of(25) {
+                [&[0, 0, 1, 12][..], &vec![0xFF; more], &[0x80]].concat()
+            } else {
+                vec![]
+            };
+            Pes { payload: [&pes.payload[..], &filler].concat(), ..pes.clone() }
+        };
+        let whole = run(&written("clip", |muxer, number, pes| muxer.pes(&grown(number, pes), Length::Unbounded)));
+        let ts = written("clip", |muxer, number, pes| declare(muxer, &grown(number, pes), |bytes| bytes % 65_536));
+        let run = run(&ts);
+        let gone = missing(&crcs(&whole.video), &crcs(&run.video));
+        assert!(gone <= usize::from(more > 65_000), "{more}: {gone}");
+    }
+}
+
+#[test]
+fn a_length_that_goes_round_to_less_than_the_header_says_nothing() {
+    for declared in 1..13 {
+        let whole = run(&written("clip", |muxer, _, pes| muxer.pes(pes, Length::Unbounded)));
+        let run = run(&written("clip", |muxer, _, pes| declare(muxer, pes, |_| declared)));
+        assert_eq!((crcs(&run.video), run.faults), (crcs(&whole.video), whole.faults), "{declared}");
+    }
+}
+
+#[test]
+fn stuffing_that_is_not_at_the_end_cuts_no_picture() {
+    for name in ["clip", "sliced", "open_gop"] {
+        let whole = run(&written(name, |muxer, _, pes| muxer.pes(pes, Length::Unbounded)));
+        // No adaptation field is shorter than so many bytes.
+        for shortest in [8, 2, 1] {
+            let ts = written(name, |muxer, _, pes| {
+                let mut apart = Muxer::default();
+                apart.pes(pes, Length::Unbounded);
+                let bytes: Vec<u8> = packets(&apart.ts)
+                    .iter()
+                    .flat_map(|p| amt_shared::ts::Packet::parse(p).unwrap().payload().to_vec())
+                    .collect();
+                let mut rest = &bytes[..];
+                while !rest.is_empty() {
+                    let room = if (184 - shortest + 1..184).contains(&rest.len()) { 184 - shortest } else { 184 };
+                    let (piece, behind) = rest.split_at(rest.len().min(room));
+                    muxer.packet(VIDEO, rest.len() == bytes.len(), &[], piece);
+                    rest = behind;
+                }
+            });
+            for options in [options(false), options(true)] {
+                let run = run_with(&ts, 1316, options);
+                assert_eq!((crcs(&run.video), times(&run)), (crcs(&whole.video), times(&whole)), "{name} {shortest}");
+                assert!(run.faults.is_empty(), "{name} {shortest}: {:?}", run.faults);
+            }
+        }
+    }
+}

@@ -192,8 +192,13 @@ impl Carried for VideoTrack {
 impl<C: NalCodec> Carried for NalTrack<C> {
     fn payload(&mut self, pid: u16, packet: &Packet<'_>, _known: bool, release: &mut Release) {
         let start = packet.payload_unit_start();
-        let Piece { started, malformed, data, ended, overrun, short } = self.pes.push(packet.payload(), start);
-        self.units.missing_if(short || overrun);
+        let Piece { started, malformed, data, ended, overrun, short, wrapped } = self.pes.push(packet.payload(), start);
+        self.units.missing_if(short);
+        if overrun {
+            self.units.exceeded();
+        } else if wrapped {
+            self.units.wrapped();
+        }
         if malformed {
             release.fault(FaultReason::PesHeader, Some(pid), 1);
             self.units.lost();
@@ -208,10 +213,12 @@ impl<C: NalCodec> Carried for NalTrack<C> {
         }
         let mut sink = Units { pid, frames: &mut self.frames, release };
         self.units.push(self.framing.byte_stream(data), &mut sink);
-        if ended {
+        if overrun {
+            // Where it ends is not known.
+        } else if ended {
             self.units.end(End::Declared, &mut sink);
         } else if self.pes.unbounded() && has_stuffing(packet.bytes()) {
-            self.units.end(End::Stuffed, &mut sink);
+            self.units.end(End::Stuffed { field: PAYLOAD_MAX - packet.payload().len() }, &mut sink);
         }
     }
 
@@ -263,6 +270,7 @@ impl<C: VideoCodec> UnitSink<C::Header, C::Sets> for Units<'_, C> {
     }
 
     fn early_end_refuted(&mut self) {
+        self.frames.truncated();
         self.release.fault(FaultReason::EarlyEnd, Some(self.pid), 1);
     }
 }

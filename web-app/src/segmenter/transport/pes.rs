@@ -31,6 +31,8 @@ pub(in crate::segmenter) struct Piece<'a> {
     pub(in crate::segmenter) overrun: bool,
     /// The PES packet before ended short of its declared length.
     pub(in crate::segmenter) short: bool,
+    /// It was longer than that by 65,536 bytes, or a multiple.
+    pub(in crate::segmenter) wrapped: bool,
 }
 
 #[derive(Debug, Default)]
@@ -40,8 +42,9 @@ enum State {
     Idle,
     /// The header is not complete.
     Header,
-    /// In the elementary stream; the bytes left, where they are declared and nothing was lost.
-    Body { left: Option<usize> },
+    /// In the elementary stream; the bytes left, where they are declared and nothing was lost, below 0 where there were
+    /// more.
+    Body { left: Option<isize> },
 }
 
 /// Follows the PES packets of one PID.
@@ -64,6 +67,7 @@ impl PesStream {
         let mut piece = Piece::default();
         let payload = if unit_start {
             piece.short = self.short();
+            piece.wrapped = matches!(self.state, State::Body { left: Some(left @ ..0) } if left % (1 << 16) == 0);
             self.header.clear();
             self.state = State::Header;
             payload
@@ -74,7 +78,7 @@ impl PesStream {
             State::Idle => {}
             State::Body { left } => {
                 piece.data = payload;
-                piece.overrun = left.is_some_and(|left| left > 0 && payload.len() > left);
+                piece.overrun = left.is_some_and(|left| left > 0 && payload.len() as isize > left);
                 piece.ended = spend(left, payload.len());
             }
             State::Header => self.read_header(payload, &mut piece),
@@ -87,7 +91,7 @@ impl PesStream {
     #[inline]
     pub(in crate::segmenter) const fn goes_on(&mut self, count: usize) -> Option<bool> {
         match &mut self.state {
-            State::Body { left: Some(left @ 1..) } if count > *left => None,
+            State::Body { left: Some(left @ 1..) } if count as isize > *left => None,
             State::Body { left } => Some(spend(left, count)),
             State::Idle | State::Header => None,
         }
@@ -110,7 +114,7 @@ impl PesStream {
     /// Bytes that the PES packet has declared and that are due yet.
     pub(in crate::segmenter) const fn left(&self) -> usize {
         match self.state {
-            State::Body { left: Some(left) } => left,
+            State::Body { left: Some(left @ 1..) } => left.unsigned_abs(),
             _ => 0,
         }
     }
@@ -141,6 +145,7 @@ impl PesStream {
             Parsed::Header { header, length, mut left } => {
                 piece.started = Some(header);
                 piece.data = payload.get(length - before..).unwrap_or_default();
+                piece.overrun = left.is_some_and(|left| left > 0 && piece.data.len() as isize > left);
                 piece.ended = spend(&mut left, piece.data.len());
                 self.state = State::Body { left };
             }
@@ -148,15 +153,13 @@ impl PesStream {
     }
 }
 
-/// Takes `count` bytes from what is left; tells whether that was the last of them.
-const fn spend(left: &mut Option<usize>, count: usize) -> bool {
-    match left {
-        Some(0) | None => false,
-        Some(rest) => {
-            *rest = rest.saturating_sub(count);
-            *rest == 0
-        }
-    }
+/// Takes `count` bytes from what is left; tells whether the last of them are reached with these.
+#[inline]
+const fn spend(left: &mut Option<isize>, count: usize) -> bool {
+    let Some(rest) = left else { return false };
+    let before = *rest;
+    *rest = before.saturating_sub_unsigned(count);
+    before > 0 && *rest <= 0
 }
 
 enum Parsed {
@@ -169,7 +172,7 @@ enum Parsed {
         /// Of the header itself.
         length: usize,
         /// Bytes declared after it.
-        left: Option<usize>,
+        left: Option<isize>,
     },
 }
 
@@ -198,7 +201,7 @@ fn parse(bytes: &[u8], any_id: bool) -> Parsed {
         _ => PesHeader::default(),
     };
     // What is less than the header has gone round at 65,536: it says as little as 0.
-    let left = if declared == 0 { None } else { (declared + 6).checked_sub(length) };
+    let left = if declared == 0 { None } else { (declared + 6).checked_sub(length).map(|left| left as isize) };
     Parsed::Header { header, length, left }
 }
 

@@ -85,6 +85,7 @@ impl<C: NalCodec> AccessUnits<C> {
             return;
         }
         if self.trust.judge(|| begins_unit::<C>(data), self.after_loss) {
+            self.lost();
             sink.early_end_refuted();
         }
         if self.buffer.len() + data.len() > UNIT_MAX || self.nals.len() > NALS_MAX {
@@ -130,12 +131,23 @@ impl<C: NalCodec> AccessUnits<C> {
         self.flush(true, sink);
     }
 
-    /// A PES packet is short of its length, or has more than that, where lengths are right otherwise: sixteen packets
-    /// are lost, or a multiple.
-    pub(in crate::segmenter) fn missing_if(&mut self, wrong: bool) {
-        if wrong && self.trust.holds(End::Declared) {
+    /// A PES packet is short of its length, where lengths are right otherwise: sixteen packets are lost, or a multiple.
+    pub(in crate::segmenter) fn missing_if(&mut self, short: bool) {
+        if short && self.trust.holds(End::Declared) {
             self.lost();
         }
+    }
+
+    /// A PES packet has more than its length. The same, where lengths are right otherwise.
+    pub(in crate::segmenter) fn exceeded(&mut self) {
+        if self.trust.exceeded() {
+            self.lost();
+        }
+    }
+
+    /// The length of the last PES packet had gone round.
+    pub(in crate::segmenter) fn wrapped(&mut self) {
+        self.trust.wrapped();
     }
 
     fn scan_buffer(&mut self, sink: &mut impl UnitSink<C::Header, C::Sets>) {

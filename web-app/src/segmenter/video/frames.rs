@@ -130,6 +130,12 @@ impl<C: VideoCodec> VideoFrames<C> {
         );
     }
 
+    /// The last picture that came was only the beginning of one.
+    pub(in crate::segmenter) fn truncated(&mut self) {
+        self.last = None;
+        self.lost = true;
+    }
+
     /// Whether the last clean picture is held after a loss: also for a decoder that bears no error, where pictures
     /// cannot be made up for it.
     fn waits(&self) -> bool {
