@@ -2,10 +2,9 @@
 
 use crate::browser::Kind;
 use crate::tone::Tone;
-use crate::{Browser, Helper, Station, until};
+use crate::{Browser, Helper, Station, encoder, until};
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
-use std::process::Command;
 
 /// The tone of the sound.
 const TONE: f64 = 1000.0;
@@ -115,18 +114,10 @@ impl Row {
     /// Where ffmpeg cannot make it.
     pub fn make(&self, dir: &Path) -> Result<Vec<u8>> {
         let name: String = self.name.chars().filter(char::is_ascii_alphanumeric).collect();
-        let path = dir.join(format!("{name}.ts"));
         let picture = format!("testsrc2=s=320x180:r=25:d={SECONDS}");
         let sound = format!("sine=f={TONE}:r=48000:d={SECONDS},volume=12dB");
-        let mut command = Command::new("ffmpeg");
-        command.args(["-nostdin", "-loglevel", "error", "-f", "lavfi", "-i", &picture, "-f", "lavfi", "-i", &sound]);
-        command
-            .args(self.encode.replace("{H264}", H264).replace("{HEVC}", HEVC).split_whitespace())
-            .args(["-f", "mpegts"])
-            .arg(&path);
-        let output = command.output().context("cannot start ffmpeg")?;
-        ensure!(output.status.success(), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
-        Ok(std::fs::read(path)?)
+        let encode = self.encode.replace("{H264}", H264).replace("{HEVC}", HEVC);
+        encoder::encode(dir, &name, &format!("-f lavfi -i {picture} -f lavfi -i {sound} {encode}"))
     }
 
     /// Plays it and looks and listens.

@@ -8,6 +8,7 @@
 
 pub mod browser;
 pub mod codecs;
+pub mod encoder;
 pub mod helper;
 pub mod latency;
 pub mod load;
@@ -21,6 +22,7 @@ pub mod station;
 pub mod strip;
 pub mod tone;
 pub mod wait;
+pub mod watch;
 
 pub use browser::Browser;
 pub use helper::Helper;

@@ -60,29 +60,42 @@ impl Drop for Station {
     }
 }
 
+/// The longest step from one clock to the next that is one: ISO/IEC 13818-1 wants 100 ms at most.
+const CLOCK_STEP_MAX: f64 = 27e6;
+
 /// When each datagram of whole packets is due, by the clock of the first PID that carries one; the last entry is when
-/// the stream begins again.
+/// the stream begins again. Where the clock jumps, as at a splice, it goes on at the pace from before.
 fn schedule(ts: &[u8]) -> Result<Vec<Duration>> {
-    let mut clocks: Vec<(usize, u64)> = Vec::new();
-    let mut clock_pid = None;
+    // Where a clock stands, and the time by then, in 27 MHz ticks.
+    let mut clocks: Vec<(usize, f64)> = Vec::new();
+    let (mut clock_pid, mut before, mut pace) = (None, 0.0, 0.0);
     for (index, packet) in ts.as_chunks::<PACKET_LEN>().0.iter().enumerate() {
         let Ok(packet) = Packet::parse(packet) else { continue };
         if let Some(pcr) = packet.pcr()
             && *clock_pid.get_or_insert(packet.pid()) == packet.pid()
         {
-            clocks.push((index * PACKET_LEN, pcr.ticks_27mhz()));
+            let (offset, pcr) = (index * PACKET_LEN, pcr.ticks_27mhz() as f64);
+            let at = clocks.last().map_or(0.0, |&(last, time)| {
+                let (bytes, step) = ((offset - last) as f64, pcr - before);
+                if (0.0..CLOCK_STEP_MAX).contains(&step) {
+                    pace = step / bytes;
+                }
+                time + pace * bytes
+            });
+            before = pcr;
+            clocks.push((offset, at));
         }
     }
-    let (&(first, begun), &(last, ended)) = clocks.first().zip(clocks.last()).context("the stream has no clock")?;
-    let spread = (ended - begun) as f64 / (last - first).max(1) as f64;
+    let (&(first, _), &(last, all)) = clocks.first().zip(clocks.last()).context("the stream has no clock")?;
+    let spread = all / (last - first).max(1) as f64;
     let at = |offset: usize| {
         let next = clocks.partition_point(|&(position, _)| position <= offset);
         let ticks = match (next.checked_sub(1).map(|before| clocks[before]), clocks.get(next)) {
             (Some((from, before)), Some(&(to, after))) => {
-                (before - begun) as f64 + (after - before) as f64 * (offset - from) as f64 / (to - from) as f64
+                before + (after - before) * (offset - from) as f64 / (to - from) as f64
             }
             // Before the first and behind the last it goes on at the average pace.
-            (Some((from, before)), None) => (before - begun) as f64 + (offset - from) as f64 * spread,
+            (Some((from, before)), None) => before + (offset - from) as f64 * spread,
             (None, _) => 0.0,
         };
         Duration::from_secs_f64(ticks / 27e6)

@@ -2,27 +2,23 @@
 //! goes on.
 
 use amt_e2e::browser::Kind;
+use amt_e2e::encoder::encode;
 use amt_e2e::stage::on_stage;
 use amt_e2e::{Browser, Helper, Stage, Station, until};
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use fantoccini::Locator;
-use std::process::Command;
 
 /// Two programmes, of which the first has two sound tracks; every sound has its own tone, every picture its own size.
 fn two_programmes(stage: &Stage) -> Result<Vec<u8>> {
-    let path = stage.dir().join("programmes.ts");
-    let mut command = Command::new("ffmpeg");
-    command.args(["-nostdin", "-loglevel", "error"]);
+    let mut arguments = String::new();
     for input in ["testsrc2=s=320x180:r=25", "sine=f=600", "sine=f=1500", "testsrc2=s=256x144:r=25", "sine=f=2400"] {
         let more = if input.starts_with("sine") { ":r=48000:d=10,volume=12dB" } else { ":d=10" };
-        command.args(["-f", "lavfi", "-i", &format!("{input}{more}")]);
+        arguments += &format!("-f lavfi -i {input}{more} ");
     }
-    let arguments = "-map 0 -map 1 -map 2 -map 3 -map 4 -c:v libx264 -preset ultrafast -tune zerolatency -g 12 -c:a aac
+    arguments += "-map 0 -map 1 -map 2 -map 3 -map 4 -c:v libx264 -preset ultrafast -tune zerolatency -g 12 -c:a aac
         -metadata:s:1 language=deu -metadata:s:2 language=fra -metadata:s:4 language=eng
-        -program title=One:program_num=1:st=0:st=1:st=2 -program title=Two:program_num=2:st=3:st=4 -f mpegts";
-    let output = command.args(arguments.split_whitespace()).arg(&path).output().context("cannot start ffmpeg")?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(std::fs::read(path)?)
+        -program title=One:program_num=1:st=0:st=1:st=2 -program title=Two:program_num=2:st=3:st=4";
+    encode(stage.dir(), "programmes", &arguments)
 }
 
 /// What a chooser has to choose from.
