@@ -1,4 +1,7 @@
 //! A reader and a writer of bits, most significant first, that cannot overrun.
+//!
+//! Headers are a chain of calls of these, and each call that is made a loop in its place is more for a browser to load:
+//! so they stay calls.
 
 /// Reads bits; `None` once there are no more.
 #[derive(Clone, Debug)]
@@ -22,7 +25,13 @@ impl<'a> BitReader<'a> {
         self.at += count;
     }
 
+    #[inline(never)]
     pub(super) fn bit(&mut self) -> Option<bool> {
+        self.next()
+    }
+
+    #[inline]
+    fn next(&mut self) -> Option<bool> {
         let byte = *self.bytes.get(self.at / 8)?;
         let bit = byte >> (7 - self.at % 8) & 1 == 1;
         self.at += 1;
@@ -30,10 +39,11 @@ impl<'a> BitReader<'a> {
     }
 
     /// Up to 32 bits.
+    #[inline(never)]
     pub(super) fn bits(&mut self, count: u32) -> Option<u32> {
         let mut value = 0;
         for _ in 0..count {
-            value = value << 1 | u32::from(self.bit()?);
+            value = value << 1 | u32::from(self.next()?);
         }
         Some(value)
     }
@@ -49,9 +59,10 @@ impl<'a> BitReader<'a> {
     }
 
     /// An unsigned Exp-Golomb code (ISO/IEC 14496-10, 9.1).
+    #[inline(never)]
     pub(super) fn ue(&mut self) -> Option<u32> {
         let mut zeros = 0;
-        while !self.bit()? {
+        while !self.next()? {
             zeros += 1;
             if zeros > 31 {
                 return None;
@@ -61,6 +72,7 @@ impl<'a> BitReader<'a> {
     }
 
     /// A signed Exp-Golomb code (9.1.1).
+    #[inline(never)]
     pub(super) fn se(&mut self) -> Option<i32> {
         let code = self.ue()?;
         let magnitude = code.div_ceil(2) as i32;
@@ -77,6 +89,7 @@ pub(super) struct BitWriter {
 
 impl BitWriter {
     /// The lowest `count` bits of `value`.
+    #[inline(never)]
     pub(super) fn put(&mut self, value: u32, count: u32) -> &mut Self {
         for bit in (0..count).rev() {
             if self.used.is_multiple_of(8) {
@@ -91,12 +104,14 @@ impl BitWriter {
     }
 
     /// An unsigned Exp-Golomb code (ISO/IEC 14496-10, 9.1); `value` is less than `u32::MAX`.
+    #[inline(never)]
     pub(super) fn ue(&mut self, value: u32) -> &mut Self {
         let bits = u32::BITS - (value + 1).leading_zeros();
         self.put(0, bits - 1).put(value + 1, bits)
     }
 
     /// A signed Exp-Golomb code (9.1.1); the magnitude of `value` is less than 2³⁰.
+    #[inline(never)]
     pub(super) fn se(&mut self, value: i32) -> &mut Self {
         self.ue(if value > 0 { value as u32 * 2 - 1 } else { value.unsigned_abs() * 2 })
     }
