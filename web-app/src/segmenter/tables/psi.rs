@@ -19,7 +19,7 @@ pub(in crate::segmenter) struct Sections {
 
 impl Sections {
     /// Takes the payload of a packet and gives each section that it completes, without a check.
-    pub(in crate::segmenter) fn push(&mut self, payload: &[u8], unit_start: bool, section: &mut impl FnMut(&[u8])) {
+    pub(in crate::segmenter) fn push(&mut self, payload: &[u8], unit_start: bool, section: &mut dyn FnMut(&[u8])) {
         if !unit_start {
             self.fill(payload, section);
             return;
@@ -41,7 +41,7 @@ impl Sections {
         self.open = false;
     }
 
-    fn fill(&mut self, mut bytes: &[u8], section: &mut impl FnMut(&[u8])) {
+    fn fill(&mut self, mut bytes: &[u8], section: &mut dyn FnMut(&[u8])) {
         while self.open && !bytes.is_empty() {
             // Stuffing up to the end of the packet (2.4.4.1).
             if self.buffer.is_empty() && bytes[0] == 0xFF {
