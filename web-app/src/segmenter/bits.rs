@@ -124,9 +124,22 @@ impl BitWriter {
 
     /// The next `count` bits of `from`; `None` where it has less.
     pub(super) fn copy(&mut self, from: &mut BitReader<'_>, count: usize) -> Option<()> {
-        for _ in 0..count {
-            self.put(u32::from(from.bit()?), 1);
+        let shift = self.used % 8;
+        let whole = count / 8;
+        self.bytes.reserve(whole + 1);
+        for byte in from.as_bytes(whole * 8)? {
+            match self.bytes.last_mut().filter(|_| shift != 0) {
+                Some(last) => {
+                    *last |= byte >> shift;
+                    self.bytes.push(byte << (8 - shift));
+                }
+                None => self.bytes.push(byte),
+            }
         }
+        from.skip(whole * 8);
+        self.used += whole as u32 * 8;
+        let rest = count as u32 % 8;
+        self.put(from.bits(rest)?, rest);
         Some(())
     }
 
@@ -176,5 +189,31 @@ mod tests {
         let mut reader = BitReader::new(&[0; 5]);
         assert_eq!(reader.ue(), None);
         assert_eq!(BitReader::new(&[0xFF]).bits(9), None);
+    }
+
+    #[test]
+    fn bits_are_copied_from_any_place_to_any_place() {
+        let source: Vec<u8> = (0..12u8).map(|byte| byte.wrapping_mul(0xA7) ^ 0x5C).collect();
+        for (from, to) in (0..9).flat_map(|from| (0..9).map(move |to| (from, to))) {
+            for count in 0..=source.len() * 8 - from {
+                let mut reader = BitReader::new(&source);
+                reader.skip(from);
+                let mut one_by_one = reader.clone();
+                let mut copied = BitWriter::default();
+                copied.put(0x155, to);
+                copied.copy(&mut reader, count).unwrap();
+                copied.put(0b10, 2);
+                let mut expected = BitWriter::default();
+                expected.put(0x155, to);
+                for _ in 0..count {
+                    expected.put(one_by_one.bits(1).unwrap(), 1);
+                }
+                expected.put(0b10, 2);
+                assert_eq!((copied.finish(), reader.position()), (expected.finish(), from + count));
+            }
+            let mut short = BitReader::new(&source);
+            short.skip(from);
+            assert_eq!(BitWriter::default().copy(&mut short, source.len() * 8 - from + 1), None);
+        }
     }
 }

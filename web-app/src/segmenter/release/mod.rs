@@ -167,6 +167,13 @@ impl Release {
     pub(super) fn video(&mut self, pid: u16, item: FromUnit) {
         let held = match item {
             FromUnit::Fault(reason) => return self.fault(reason, Some(pid), 1),
+            FromUnit::Unsettled => return self.start.iter_mut().for_each(Start::unsettle),
+            FromUnit::Settled(init) => {
+                if let Some(start) = &mut self.start {
+                    start.settle(init);
+                }
+                return self.begin(false);
+            }
             FromUnit::Init(init) => {
                 self.codecs.insert(pid, init.codec.clone());
                 Held::VideoInit(init)

@@ -19,6 +19,9 @@ use crate::segmenter::video::VideoFrame;
 const WAIT_SILENT: i64 = TICKS_PER_SECOND;
 /// The same where bytes came: video that has no random access point yet, sound that has no whole frame yet.
 const WAIT_COMING: [i64; 2] = [10 * TICKS_PER_SECOND, 2 * TICKS_PER_SECOND];
+/// How long either track is held for the first pictures to show what their initialisation segment has to say: no longer
+/// than Chromium waits for sound before it begins to play.
+const WAIT_UNSETTLED: i64 = TICKS_PER_SECOND / 5;
 /// Bytes held at most, whatever the times say.
 const HELD_MAX: usize = 16 << 20;
 /// Sound frames held at most; older ones would be left out in any case.
@@ -88,6 +91,9 @@ pub(in crate::segmenter) struct Start {
     bytes: usize,
     audio_frames: usize,
     tracks: [Expected; 2],
+    /// The next pictures may show that the initialisation segment held should say something else: where the tracks
+    /// stood when it came.
+    unsettled: Option<[Option<i64>; 2]>,
 }
 
 impl Start {
@@ -129,6 +135,23 @@ impl Start {
         self.held.push_back(item);
     }
 
+    /// The next pictures may show that the initialisation segment held should say something else.
+    pub(in crate::segmenter) fn unsettle(&mut self) {
+        self.unsettled = Some(self.tracks.map(|track| track.span.map(|(_, last)| last)));
+    }
+
+    /// They did: `settled` takes its place, if there is such.
+    pub(in crate::segmenter) fn settle(&mut self, settled: Option<Init>) {
+        self.unsettled = None;
+        let held = self.held.iter_mut().rev().find_map(|item| match item {
+            Held::VideoInit(init) => Some(init),
+            _ => None,
+        });
+        if let (Some(held), Some(settled)) = (held, settled) {
+            *held = settled;
+        }
+    }
+
     fn seen(&mut self, track: Track, time: i64) {
         let (_, last) = self.tracks[track as usize].span.get_or_insert((time, time));
         *last = time;
@@ -157,7 +180,12 @@ impl Start {
                 && track.span.is_none()
                 && other.span.is_none_or(|(first, last)| (last - first).abs() < patience)
         };
-        self.bytes > HELD_MAX || !waits_for(Track::Video) && !waits_for(Track::Audio)
+        let gone = |(track, stood): (Expected, Option<i64>)| {
+            let waited = |(first, last): (i64, i64)| (last - stood.unwrap_or(first)).abs() >= WAIT_UNSETTLED;
+            track.span.is_some_and(waited)
+        };
+        let settled = self.unsettled.is_none_or(|stood| [video, audio].into_iter().zip(stood).any(gone));
+        self.bytes > HELD_MAX || settled && !waits_for(Track::Video) && !waits_for(Track::Audio)
     }
 
     /// Another sound track is the one: what is held of others is left out.

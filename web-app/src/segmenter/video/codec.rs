@@ -43,6 +43,22 @@ pub(in crate::segmenter) trait VideoCodec: Debug + Default {
         false
     }
 
+    /// Whether the last initialisation segment says something of the order of pictures that does not hold from this
+    /// random access point on. It is asked at each of them, before [`Self::configuration`].
+    fn outdated(&mut self, _due: &Due<'_, Self::Header>, _sets: &Self::Sets) -> bool {
+        false
+    }
+
+    /// Whether the pictures that come next may show that the last initialisation segment should say something else.
+    fn unsettled(&self) -> bool {
+        false
+    }
+
+    /// After another of these, where a frame lasts `step` 90 kHz ticks: whether they do; `None` before that can be told.
+    fn settled(&mut self, _step: i64) -> Option<bool> {
+        None
+    }
+
     /// Whether pictures can be made up.
     const MAKES_UP: bool = false;
 

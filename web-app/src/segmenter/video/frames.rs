@@ -90,7 +90,8 @@ impl<C: VideoCodec> VideoFrames<C> {
             let clean = self.waits() || self.makes_up();
             let leading = begins && self.codec.begin(&header, clean);
             self.leading_until = leading.then_some(pts);
-            if self.init != Some(facts.configuration) || self.codec.begins_anew() {
+            let outdated = due.as_ref().is_some_and(|due| self.codec.outdated(due, sets));
+            if outdated || self.init != Some(facts.configuration) || self.codec.begins_anew() {
                 let Some(configuration) = self.codec.configuration(&header, sets, self.makes_up()) else {
                     self.waiting = true;
                     return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
@@ -100,6 +101,9 @@ impl<C: VideoCodec> VideoFrames<C> {
                 if self.codec.begins_anew() || self.told.as_ref() != Some(&configuration) {
                     self.told = Some(configuration.clone());
                     release.video(self.pid, FromUnit::Init(self.initialisation(configuration)));
+                    if self.codec.unsettled() {
+                        release.video(self.pid, FromUnit::Unsettled);
+                    }
                 }
             }
         } else if self.leading_until.is_some_and(|shown| pts < shown) {
@@ -128,6 +132,21 @@ impl<C: VideoCodec> VideoFrames<C> {
                 captions: captions::<C>(unit),
             }),
         );
+        if self.codec.unsettled() && self.init == Some(facts.configuration) {
+            self.settle(&header, sets, release);
+        }
+    }
+
+    /// Puts another initialisation segment in the place of the one that was given, if it is needed and nothing has gone
+    /// out yet.
+    fn settle(&mut self, header: &C::Header, sets: &C::Sets, release: &mut Release) {
+        if release.has_begun() || self.codec.begins_anew() {
+            return;
+        }
+        let Some(changed) = self.codec.settled(self.times.step()) else { return };
+        let configuration = if changed { self.codec.configuration(header, sets, self.makes_up()) } else { None };
+        self.told = configuration.clone().or(self.told.take());
+        release.video(self.pid, FromUnit::Settled(configuration.map(|settled| self.initialisation(settled))));
     }
 
     /// The last picture that came was only the beginning of one.

@@ -42,6 +42,10 @@ pub(super) struct VideoFrame {
 #[derive(Debug)]
 pub(super) enum FromUnit {
     Init(Init),
+    /// The next few pictures may show that the last initialisation segment should say something else.
+    Unsettled,
+    /// They do where there is another one, which takes the place of that.
+    Settled(Option<Init>),
     Frame(VideoFrame),
     Fault(FaultReason),
     /// From here on frames are left out until the next random access point.

@@ -1,7 +1,10 @@
 //! What H.264 means to the picture's line: where access units begin (ISO/IEC 14496-10, 7.4.1.2.3–7.4.1.2.4), which
 //! pictures can be decoded, and how they are written as samples (14496-15, 5).
 
+use std::borrow::Cow;
+
 use super::conceal::{Concealment, Placed};
+use super::reorder::Reordering;
 use super::skip::{SkipPlace, skip_picture, skip_pps};
 use super::{Parity, Pps, Present, SliceHeader, Sps, has_slice_header, nal, sei, without_missing};
 use crate::segmenter::fmp4;
@@ -19,6 +22,7 @@ pub(in crate::segmenter) struct H264 {
     /// Pictures in a row that no other refers to: now, and at most.
     disposable: [i64; 2],
     concealment: Concealment,
+    reordering: Reordering,
     /// The set that made-up pictures use, in the last initialisation segment.
     skip_pps: Option<u8>,
     /// Which of two ids it takes: another one makes another initialisation segment.
@@ -31,6 +35,7 @@ impl H264 {
         let Placed { place, dts, pts } = placed;
         let nal = skip_picture(sps, self.skip_pps?, place)?;
         self.concealment.given(placed, false);
+        self.reordering.given(sps, place.poc_lsb, place.reference, false);
         if place.reference {
             // The operations on reference pictures that it stands for were never done.
             self.present = Some(Present::since(place.frame_num));
@@ -38,6 +43,14 @@ impl H264 {
         let mut sample = (nal.len() as u32).to_be_bytes().to_vec();
         sample.extend(nal);
         Some(MadeUp { sample, dts, pts })
+    }
+
+    /// A slice without the mention of pictures that the decoder never had; `None` where it has none.
+    fn without_missing(&self, kind: u8, bytes: &[u8], sets: &Sets) -> Option<Vec<u8>> {
+        let present = self.present.filter(|_| has_slice_header(kind))?;
+        let slice = SliceHeader::parse(bytes, |pps| sets.of_slice(pps))?;
+        let (sps, pps) = sets.of_slice(slice.pps_id)?;
+        without_missing(bytes, sps, pps, present)
     }
 }
 
@@ -110,6 +123,7 @@ impl VideoCodec for H264 {
     fn seen(&mut self, _unit: &Unit<'_, SliceHeader>, _header: &SliceHeader, _sets: &Sets) {}
 
     fn begin(&mut self, header: &SliceHeader, clean: bool) -> bool {
+        self.reordering.restart();
         if !header.idr && clean {
             self.present = Some(Present::from(header));
         }
@@ -128,6 +142,9 @@ impl VideoCodec for H264 {
         let now = if header.is_reference() { 0 } else { now + 1 };
         self.disposable = [now, most.max(now)];
         let sps = sets.sps.get(header.sps_id);
+        if let Some(sps) = sps {
+            self.reordering.given(sps, header.poc_lsb, header.reference, header.idr);
+        }
         self.present = self.present.zip(sps).and_then(|(present, sps)| present.at(header, sps));
     }
 
@@ -138,11 +155,13 @@ impl VideoCodec for H264 {
         }
         self.skip_pps = sets.pps.free_ids().nth(self.other_id.into()).filter(|_| make_up);
         let skip_pps = self.skip_pps.map(|id| skip_pps(id, sps.id));
+        let sps_units: Vec<_> = sets.sps.units().map(|unit| self.reordering.said(unit)).collect();
+        let sps_units = sps_units.iter().map(|unit| &unit[..]);
         Some(Configuration {
             codec: sps.codec(),
             width: sps.width,
             height: sps.height,
-            data: fmp4::avc_init(sps, sets.sps.units(), sets.pps.units().chain(skip_pps.iter().map(Vec::as_slice))),
+            data: fmp4::avc_init(sps, sps_units, sets.pps.units().chain(skip_pps.iter().map(Vec::as_slice))),
         })
     }
 
@@ -150,6 +169,20 @@ impl VideoCodec for H264 {
     /// begins anew by itself.
     fn begins_anew(&self) -> bool {
         self.concealment.astray() && self.present.is_some()
+    }
+
+    fn outdated(&mut self, due: &Due<'_, SliceHeader>, sets: &Sets) -> bool {
+        let alone = due.header.idr || self.begins_anew();
+        let sps = sets.sps.get(due.header.sps_id);
+        sps.is_some_and(|sps| self.reordering.begins(sps, due.pts - due.dts, due.step, alone))
+    }
+
+    fn unsettled(&self) -> bool {
+        self.reordering.unsettled()
+    }
+
+    fn settled(&mut self, step: i64) -> Option<bool> {
+        self.reordering.settled(step)
     }
 
     const MAKES_UP: bool = true;
@@ -180,14 +213,12 @@ impl VideoCodec for H264 {
             if !kept {
                 continue;
             }
-            let rewritten = self.present.filter(|_| has_slice_header(kind)).and_then(|present| {
-                let slice = SliceHeader::parse(bytes, |pps| sets.of_slice(pps))?;
-                let (sps, pps) = sets.of_slice(slice.pps_id)?;
-                without_missing(bytes, sps, pps, present)
-            });
-            let bytes = rewritten.as_deref().unwrap_or(bytes);
+            let bytes = match kind {
+                nal::SPS => self.reordering.said(bytes),
+                _ => self.without_missing(kind, bytes, sets).map_or(Cow::Borrowed(bytes), Cow::Owned),
+            };
             sample.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
-            sample.extend_from_slice(bytes);
+            sample.extend_from_slice(&bytes);
         }
     }
 

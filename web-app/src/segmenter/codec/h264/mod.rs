@@ -7,6 +7,9 @@ mod conceal;
 mod line;
 mod marking;
 mod pps;
+mod reorder;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod reorder_tests;
 mod skip;
 mod slice;
 mod sps;

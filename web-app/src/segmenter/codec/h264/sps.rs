@@ -4,6 +4,9 @@ use super::unescape;
 use crate::segmenter::bits::BitReader;
 use crate::segmenter::codec::aspect::read_aspect;
 
+/// What [`Sps::profile`] takes.
+const PROFILE_BITS: usize = 24;
+
 /// A sequence parameter set (7.3.2.1.1), as far as it is used.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::segmenter) struct Sps {
@@ -30,6 +33,21 @@ pub(in crate::segmenter) struct Sps {
     pub(in crate::segmenter) sample_aspect: (u16, u16),
     /// How long a frame is shown, as a fraction of a second (E.2.1: two ticks), where that is told.
     pub(in crate::segmenter) frame_duration: Option<(u32, u32)>,
+    pub(super) restriction: Restriction,
+}
+
+/// What a sequence parameter set says of how far the order of decoding differs from that of output (E.2.1), and where
+/// that stands: bits of its RBSP, from the profile on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Restriction {
+    /// It has no VUI: where `vui_parameters_present_flag` stands.
+    NoVui { at: usize },
+    /// The VUI has none: where `bitstream_restriction_flag` stands.
+    Absent { at: usize },
+    /// `max_num_reorder_frames` and `max_dec_frame_buffering`, and where they begin.
+    Present { reorder: u32, buffering: u32, at: usize },
+    /// The VUI cannot be read to its end.
+    Unread,
 }
 
 impl Sps {
@@ -37,7 +55,8 @@ impl Sps {
     pub(in crate::segmenter) fn parse(nal_unit: &[u8]) -> Option<Self> {
         let plain = unescape(nal_unit.get(1..)?, 4096);
         let profile = *plain.first_chunk::<3>()?;
-        let mut r = BitReader::new(&plain[3..]);
+        let mut r = BitReader::new(&plain);
+        r.skip(PROFILE_BITS);
         let id = u8::try_from(r.ue()?).ok().filter(|id| *id < 32)?;
         let (mut chroma_format_idc, mut bit_depth_luma, mut bit_depth_chroma) = (1, 8, 8);
         let mut separate_colour_plane = false;
@@ -91,9 +110,14 @@ impl Sps {
             width = u32::try_from(u64::from(width).checked_sub(across)?).ok().filter(|width| *width > 0)?;
             height = u32::try_from(u64::from(height).checked_sub(down)?).ok().filter(|height| *height > 0)?;
         }
-        // What a broken VUI leaves unread is not needed to decode.
-        let (sample_aspect, frame_duration) =
-            if r.bit()? { read_vui(&mut r).unwrap_or(((1, 1), None)) } else { ((1, 1), None) };
+        let mut vui = Vui::default();
+        let at = r.position();
+        let restriction = if r.bit()? {
+            // What a broken VUI leaves unread is not needed to decode.
+            vui.read(&mut r).unwrap_or(Restriction::Unread)
+        } else {
+            Restriction::NoVui { at }
+        };
         Some(Self {
             id,
             profile,
@@ -110,8 +134,9 @@ impl Sps {
             macroblocks,
             width,
             height,
-            sample_aspect,
-            frame_duration,
+            sample_aspect: vui.sample_aspect.unwrap_or((1, 1)),
+            frame_duration: vui.frame_duration,
+            restriction,
         })
     }
 
@@ -163,11 +188,18 @@ fn skip_scaling_lists(r: &mut BitReader<'_>, lists: usize) -> Option<()> {
     Some(())
 }
 
-/// E.1.1 up to the timing: the shape of a pixel, and how long a frame is shown.
-type Vui = ((u16, u16), Option<(u32, u32)>);
-fn read_vui(r: &mut BitReader<'_>) -> Option<Vui> {
-    let aspect = if r.bit()? { read_aspect(r)?.unwrap_or((1, 1)) } else { (1, 1) };
-    let timing = (|| {
+/// VUI parameters (E.1.1), as far as they could be read.
+#[derive(Debug, Default)]
+struct Vui {
+    sample_aspect: Option<(u16, u16)>,
+    frame_duration: Option<(u32, u32)>,
+}
+
+impl Vui {
+    fn read(&mut self, r: &mut BitReader<'_>) -> Option<Restriction> {
+        if r.bit()? {
+            self.sample_aspect = read_aspect(r)?;
+        }
         if r.bit()? {
             r.bit()?;
         }
@@ -181,12 +213,47 @@ fn read_vui(r: &mut BitReader<'_>) -> Option<Vui> {
             r.ue()?;
             r.ue()?;
         }
-        if !r.bit()? {
-            return None;
+        if r.bit()? {
+            let (ticks, scale) = (r.bits(32)?.saturating_mul(2), r.bits(32)?);
+            // Between 1 and 300 frames a second; anything else is not meant.
+            self.frame_duration = (ticks > 0 && scale >= ticks && scale / ticks <= 300).then_some((ticks, scale));
+            r.bit()?;
         }
-        let (ticks, scale) = (r.bits(32)?.checked_mul(2)?, r.bits(32)?);
-        // Between 1 and 300 frames a second; anything else is not meant.
-        (ticks > 0 && scale >= ticks && scale / ticks <= 300).then_some((ticks, scale))
-    })();
-    Some((aspect, timing))
+        let hrds = [skip_hrd(r)?, skip_hrd(r)?];
+        if hrds != [false; 2] {
+            r.bit()?;
+        }
+        r.bit()?;
+        let mut restriction = Restriction::Absent { at: r.position() };
+        if r.bit()? {
+            r.bit()?;
+            for _ in 0..4 {
+                r.ue()?;
+            }
+            let at = r.position();
+            restriction = Restriction::Present { reorder: r.ue()?, buffering: r.ue()?, at };
+        }
+        // The stop bit and what fills the byte up; anything else was misread.
+        r.bit()?.then_some(())?;
+        while let Some(bit) = r.bit() {
+            (!bit).then_some(())?;
+        }
+        Some(restriction)
+    }
+}
+
+/// A flag and, where it is set, `hrd_parameters` (E.1.2); gives whether it is.
+fn skip_hrd(r: &mut BitReader<'_>) -> Option<bool> {
+    if !r.bit()? {
+        return Some(false);
+    }
+    let count = r.ue().filter(|last| *last < 32)?;
+    r.bits(8)?;
+    for _ in 0..=count {
+        r.ue()?;
+        r.ue()?;
+        r.bit()?;
+    }
+    r.bits(20)?;
+    Some(true)
 }
