@@ -21,6 +21,10 @@ pub enum FromPage {
     Tune {
         /// An [`AmtUrl`](crate::AmtUrl) in text form; parsed by the helper again.
         url: String,
+        /// The page's number for this request, which [`FromHelper::Tuned`] gives back: an address alone does not
+        /// tell two requests for the same channel apart.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<u32>,
     },
     /// Leave the channel; the socket stays open.
     Stop,
@@ -39,12 +43,21 @@ pub enum FromHelper {
         version: String,
         /// The URL the helper was started with; a page without one of its own plays it.
         url: Option<String>,
+        /// The helper is never silent for longer than so many milliseconds: a page that hears nothing for clearly
+        /// longer has lost it, even where its connection seems to stand. `None` for a helper that promises nothing.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        alive_ms: Option<u32>,
     },
+    /// Nothing new, while there is nothing else to say; see `alive_ms` of [`FromHelper::Hello`].
+    Alive,
     /// The first answer to every `tune`: all that comes from now on is of this one. What came before may still
     /// have been of the channel that it replaces.
     Tuned {
         /// As it was asked for.
         url: String,
+        /// As it was asked with.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        request: Option<u32>,
     },
     /// Where the path to the channel stands; sent when it changes, and once after `tune`.
     Status(Status),
@@ -173,8 +186,12 @@ mod tests {
 
     #[test]
     fn messages_keep_their_json_form() {
-        let tune = FromPage::Tune { url: "amt://232.0.0.1".into() };
+        let tune = FromPage::Tune { url: "amt://232.0.0.1".into(), request: None };
         assert_eq!(serde_json::to_string(&tune).unwrap(), r#"{"type":"tune","url":"amt://232.0.0.1"}"#);
+        let numbered = FromPage::Tune { url: "amt://232.0.0.1".into(), request: Some(7) };
+        let text = r#"{"type":"tune","url":"amt://232.0.0.1","request":7}"#;
+        assert_eq!(serde_json::to_string(&numbered).unwrap(), text);
+        assert_eq!(serde_json::to_string(&FromHelper::Alive).unwrap(), r#"{"type":"alive"}"#);
         assert_eq!(serde_json::from_str::<FromPage>(r#"{"type":"stop"}"#).unwrap(), FromPage::Stop);
         let status = FromHelper::Status(Status {
             phase: Phase::Discovering,
@@ -186,6 +203,17 @@ mod tests {
             serde_json::to_string(&status).unwrap(),
             r#"{"type":"status","phase":"discovering","sentence":"Looking for the relay."}"#
         );
+    }
+
+    #[test]
+    fn messages_without_what_was_added_later_are_read() {
+        let tune = serde_json::from_str(r#"{"type":"tune","url":"amt://232.0.0.1"}"#).ok();
+        assert_eq!(tune, Some(FromPage::Tune { url: "amt://232.0.0.1".into(), request: None }));
+        let tuned = serde_json::from_str(r#"{"type":"tuned","url":"amt://232.0.0.1"}"#).ok();
+        assert_eq!(tuned, Some(FromHelper::Tuned { url: "amt://232.0.0.1".into(), request: None }));
+        let hello = serde_json::from_str(r#"{"type":"hello","protocol":1,"version":"0.1.0","url":null}"#).ok();
+        let expected = FromHelper::Hello { protocol: 1, version: "0.1.0".into(), url: None, alive_ms: None };
+        assert_eq!(hello, Some(expected));
     }
 
     #[test]

@@ -104,7 +104,7 @@ pub fn websocket(data: &[u8]) {
     if let Ok(message) = serde_json::from_slice::<FromPage>(data) {
         let text = serde_json::to_string(&message).unwrap_or_default();
         assert_eq!(serde_json::from_str::<FromPage>(&text).ok(), Some(message.clone()));
-        if let FromPage::Tune { url } = message {
+        if let FromPage::Tune { url, .. } = message {
             amt_url(url.as_bytes());
         }
     }

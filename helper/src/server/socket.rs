@@ -17,6 +17,9 @@ use warp::ws::{Message, WebSocket};
 
 /// How often a page is asked whether it is still there.
 const PING: Duration = Duration::from_secs(5);
+/// A page hears something at least so often: it takes longer silence for a dead connection, as pings are not shown to
+/// scripts.
+const ALIVE: Duration = Duration::from_millis(1500);
 /// How long a page may say nothing, answers to pings included.
 const SILENCE: Duration = Duration::from_secs(30);
 /// Messages that go out together at most.
@@ -32,6 +35,7 @@ pub(super) async fn serve(socket: WebSocket, channels: Channels, url: Option<&Am
         protocol: PROTOCOL,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         url: url.map(ToString::to_string),
+        alive_ms: u32::try_from(ALIVE.as_millis()).ok(),
     });
     // What one of them holds is dropped with it, and each ends with the other.
     let mut tasks = JoinSet::new();
@@ -52,9 +56,9 @@ async fn read(mut stream: SplitStream<WebSocket>, channels: Channels, mailbox: A
         _subscription = None;
         mailbox.start_over();
         let tuned = match serde_json::from_str(text) {
-            Ok(FromPage::Tune { url }) => {
+            Ok(FromPage::Tune { url, request }) => {
                 let parsed = url.parse::<AmtUrl>().map_err(|error| failed(&error.to_string(), None));
-                mailbox.send(&FromHelper::Tuned { url });
+                mailbox.send(&FromHelper::Tuned { url, request });
                 parsed.and_then(|url| channels.tune(&url, Arc::clone(&mailbox)))
             }
             Ok(FromPage::Stop) => Err(status(Phase::Idle, "Nothing is tuned in.", None)),
@@ -73,10 +77,24 @@ async fn read(mut stream: SplitStream<WebSocket>, channels: Channels, mailbox: A
 async fn write(mut sink: SplitSink<WebSocket, Message>, mailbox: Arc<Mailbox>) {
     let mut ping = interval_at(Instant::now() + PING, PING);
     ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    // What was sent right after one of these is known at the next, and answered for at the one after it.
+    let mut alive = interval_at(Instant::now() + ALIVE / 2, ALIVE / 2);
+    alive.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut has_spoken = false;
     loop {
         let message = tokio::select! {
-            mail = mailbox.next() => encode(mail),
+            mail = mailbox.next() => {
+                has_spoken = true;
+                encode(mail)
+            }
             _ = ping.tick() => Message::ping(Vec::new()),
+            _ = alive.tick() => {
+                if std::mem::take(&mut has_spoken) {
+                    continue;
+                }
+                let Ok(json) = serde_json::to_string(&FromHelper::Alive) else { continue };
+                Message::text(json)
+            }
         };
         let sent = timeout(SLOWNESS, async {
             sink.feed(message).await?;

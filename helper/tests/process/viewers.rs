@@ -289,13 +289,40 @@ async fn what_follows_the_answer_to_a_tune_is_of_that_channel_alone() {
     let marked = [0x47; 188].repeat(7);
     let mut answers = 0;
     while answers < 3 {
-        if let Received::Message(FromHelper::Tuned { url }) = page.next().await {
+        if let Received::Message(FromHelper::Tuned { url, .. }) = page.next().await {
             assert_eq!(url, *[&second, &first, &second][answers]);
             answers += 1;
         }
     }
     relay.send_to(OTHER_GROUP, 1234, &marked);
     assert_eq!(page.frame().await.1, marked);
+}
+
+#[tokio::test]
+async fn the_answer_to_a_tune_gives_its_number_back() {
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    for (asked, number) in [(r#","request":4294967295"#, Some(u32::MAX)), ("", None), (r#","request":7"#, Some(7))] {
+        page.say(&format!(r#"{{"type":"tune","url":"amt://no address"{asked}}}"#)).await;
+        loop {
+            if let Received::Message(FromHelper::Tuned { url, request }) = page.next().await {
+                assert_eq!((url.as_str(), request), ("amt://no address", number));
+                break;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_page_that_there_is_nothing_to_tell_hears_that_the_helper_is_there() {
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    for _ in 0..2 {
+        assert!(matches!(page.next().await, Received::Message(FromHelper::Alive)));
+    }
+    page.say(r#"{"type":"stop"}"#).await;
+    page.wait_for(Phase::Idle).await;
+    assert!(matches!(page.next().await, Received::Message(FromHelper::Alive)));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,12 +3,15 @@
 use super::controls::{Actions, Controls};
 use super::cues::Cues;
 use super::document::{Elements, set_data, set_text};
+use super::restarts::{Restarts, Step};
 use super::status::Helper;
 use super::thread::Thread;
 use crate::browser::{self, Listener, Timer};
 use crate::player::{Player, capabilities};
 use crate::segmenter::Takes;
-use crate::worker::message::{Choice, Clock, FromWorker, Program, ProgramEntry, Schedule, ToWorker, from_helper};
+use crate::worker::message::{
+    Choice, Clock, FromWorker, Program, ProgramEntry, Schedule, SoundMissing, ToWorker, from_helper,
+};
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, PROTOCOL, Status};
 use js_sys::ArrayBuffer;
@@ -19,9 +22,6 @@ use web_sys::{Event, HtmlElement};
 
 /// The player looks around this often; the line and the figures follow.
 const TICK_MS: f64 = 100.0;
-/// A worker that breaks again and again is started with a growing pause.
-const WORKER_PAUSE_MS: f64 = 500.0;
-const WORKER_PAUSE_MAX_MS: f64 = 8000.0;
 /// Bytes that are told to be taken at once and not at the next tick, which a hidden tab has rarely.
 const TAKEN_AT_ONCE: u32 = 1 << 20;
 
@@ -30,8 +30,7 @@ pub(super) struct App {
     pub(super) elements: Elements,
     pub(super) player: Player,
     pub(super) worker: Option<Thread>,
-    pub(super) worker_restart: Option<Timer>,
-    pub(super) worker_losses: u32,
+    pub(super) restarts: Restarts,
     pub(super) helper: Helper,
     /// The address as it was given, while a channel is wanted.
     pub(super) tuned: Option<String>,
@@ -41,6 +40,8 @@ pub(super) struct App {
     pub(super) stats: ChannelStats,
     pub(super) phase_since: f64,
     pub(super) not_ts: bool,
+    /// Why the sound that has to be decoded here is not there.
+    pub(super) sound_missing: Option<SoundMissing>,
     /// What the browser takes.
     pub(super) takes: Takes,
     /// What the viewer has chosen in the channel that is wanted.
@@ -53,6 +54,8 @@ pub(super) struct App {
     pub(super) faults: BTreeMap<String, u64>,
     pub(super) recoveries_seen: u32,
     pub(super) has_played: bool,
+    /// This channel has shown a picture, and not only let its sound be heard.
+    pub(super) has_shown: bool,
     pub(super) step: &'static str,
     pub(super) taken: u32,
     pub(super) last_tick: f64,
@@ -79,8 +82,7 @@ pub fn start() {
             elements,
             player,
             worker: None,
-            worker_restart: None,
-            worker_losses: 0,
+            restarts: Restarts::default(),
             helper: Helper::Connecting,
             tuned: None,
             chosen: false,
@@ -88,6 +90,7 @@ pub fn start() {
             stats: ChannelStats::default(),
             phase_since: 0.0,
             not_ts: false,
+            sound_missing: None,
             takes: capabilities::takes(browser::is_type_supported),
             choice: Choice::default(),
             programs: Vec::new(),
@@ -98,6 +101,7 @@ pub fn start() {
             faults: BTreeMap::new(),
             recoveries_seen: 0,
             has_played: false,
+            has_shown: false,
             step: "",
             taken: 0,
             last_tick: 0.0,
@@ -111,7 +115,7 @@ pub fn start() {
         app.listen();
         // Before anyone listens, the browser would send the form.
         app.elements.play.set_disabled(false);
-        app.start_worker();
+        app.look_after_worker();
         app.show_recent();
         app.show_last_played();
         app.follow_hash();
@@ -176,8 +180,16 @@ impl App {
         self._tick = Some(Timer::every(TICK_MS, tick));
     }
 
+    /// Starts the worker, or ends it, where that is due.
+    pub(super) fn look_after_worker(&mut self) {
+        match self.restarts.tick(browser::monotonic_ms()) {
+            Some(Step::Start) => self.start_worker(),
+            Some(Step::End) => self.worker = None,
+            None => {}
+        }
+    }
+
     fn start_worker(&mut self) {
-        self.worker_restart = None;
         let (heard, broke) = (self.itself.clone(), self.itself.clone());
         let heard = move |events: Vec<FromWorker>, buffers: Vec<ArrayBuffer>| {
             if let Some(shared) = heard.upgrade() {
@@ -186,7 +198,9 @@ impl App {
         };
         let broke = move || {
             if let Some(shared) = broke.upgrade() {
-                shared.borrow_mut().worker_broke();
+                let mut app = shared.borrow_mut();
+                app.worker_broke();
+                app.show();
             }
         };
         // The document is written by every build, so its date tells builds apart. The page's own query goes along:
@@ -201,16 +215,7 @@ impl App {
 
     fn worker_broke(&mut self) {
         self.worker = None;
-        self.helper = Helper::WorkerLost;
-        let pause = (WORKER_PAUSE_MS * f64::from(1 << self.worker_losses.min(8))).min(WORKER_PAUSE_MAX_MS);
-        self.worker_losses += 1;
-        let weak = self.itself.clone();
-        self.worker_restart = Some(Timer::once(pause, move || {
-            if let Some(shared) = weak.upgrade() {
-                shared.borrow_mut().start_worker();
-            }
-        }));
-        self.show();
+        self.restarts.broke();
     }
 
     pub(super) fn ask(&self, message: &ToWorker) {
@@ -221,6 +226,7 @@ impl App {
     }
 
     fn heard(&mut self, events: Vec<FromWorker>, buffers: Vec<ArrayBuffer>) {
+        self.restarts.heard();
         self.taken += buffers.iter().map(ArrayBuffer::byte_length).sum::<u32>();
         let mut buffers = buffers.into_iter();
         for event in events {
@@ -251,12 +257,13 @@ impl App {
     fn note(&mut self, event: FromWorker) {
         match event {
             FromWorker::Ready => {
+                self.helper = Helper::Connecting;
                 if let Some(url) = self.tuned.clone() {
                     self.ask(&ToWorker::Tune { url, takes: self.takes, choice: self.choice });
                 }
             }
-            FromWorker::Unreachable { .. } => {
-                self.helper = Helper::Unreachable;
+            FromWorker::Unreachable { silent, .. } => {
+                self.helper = if silent { Helper::Silent } else { Helper::Unreachable };
                 self.status = None;
             }
             FromWorker::Helper { text } => {
@@ -265,13 +272,16 @@ impl App {
             }
             FromWorker::Restart => {
                 self.not_ts = false;
+                self.sound_missing = None;
                 self.forget_stream();
             }
-            FromWorker::NotTs => self.not_ts = true,
+            FromWorker::TransportStream { found } => self.not_ts = !found,
+            FromWorker::Sound { missing } => self.sound_missing = missing,
             FromWorker::Programs { programs } => self.programs = programs,
             FromWorker::Program(program) => {
+                // What another programme has shown says nothing of this one.
+                self.has_shown &= self.program.as_ref().is_none_or(|before| before.number == program.number);
                 self.program = Some(program);
-                self.not_ts = false;
             }
             FromWorker::Schedule(schedule) => self.schedule = Some(schedule),
             FromWorker::Clock(clock) => self.clock = Some(clock),
@@ -280,7 +290,7 @@ impl App {
                 *self.faults.entry(format!("{track}_{reason}")).or_default() += 1;
             }
             FromWorker::Overflow => *self.faults.entry("page_overflow".into()).or_default() += 1,
-            FromWorker::Init(_) | FromWorker::Media(_) | FromWorker::Cue(_) => return,
+            FromWorker::Alive | FromWorker::Init(_) | FromWorker::Media(_) | FromWorker::Cue(_) => return,
         }
         self.show();
     }
@@ -297,7 +307,6 @@ impl App {
         match message {
             FromHelper::Hello { protocol, url, .. } => {
                 self.helper = if protocol == PROTOCOL { Helper::There } else { Helper::OtherVersion };
-                self.worker_losses = 0;
                 if let Some(url) = url.filter(|_| self.tuned.is_none() && !self.chosen) {
                     self.play(&url);
                 }
@@ -309,12 +318,13 @@ impl App {
                 self.status = Some(status);
             }
             FromHelper::Stats(stats) => self.stats = stats,
-            FromHelper::CatchUp { .. } | FromHelper::Tuned { .. } => {}
+            FromHelper::Alive | FromHelper::CatchUp { .. } | FromHelper::Tuned { .. } => {}
         }
     }
 
     fn tick(&mut self) {
         self.last_tick = browser::monotonic_ms();
+        self.look_after_worker();
         if self.tuned.is_some() {
             self.player.tick();
         }

@@ -1,7 +1,8 @@
 //! The document: form, controls, and the line that always says what is happening.
 //!
 //! Pure, and tested on the host: [`status`] (from facts to a sentence), [`channel`] (what there is to choose and what
-//! is on), [`program`] (what of it plays), [`cues`], [`recent`] (what was last played) and [`choices`] (what was chosen in it).
+//! is on), [`program`] (what of it plays), [`cues`], [`recent`] (what was last played), [`choices`] (what was chosen in
+//! it) and [`restarts`] (when the worker is started anew).
 //! Around them, for browsers only: `document` finds the elements, `thread` runs the worker, `app` ties them,
 //! `tuning` chooses the channel, `chooser` the programme and the sound in it, `view` and `figures` write what is
 //! known, `controls` are sound, keys and full screen.
@@ -11,6 +12,7 @@ pub mod choices;
 pub mod cues;
 pub mod program;
 pub mod recent;
+pub mod restarts;
 pub mod status;
 
 #[cfg(target_arch = "wasm32")]

@@ -1,5 +1,6 @@
 //! From what is known to one plain sentence, and what to do about it.
 
+use crate::worker::message::SoundMissing;
 use amt_shared::wire::{Phase, Status};
 
 /// Nothing, or data without a picture, for so long is worth another sentence.
@@ -13,12 +14,22 @@ pub enum Helper {
     Connecting,
     /// It does not answer.
     Unreachable,
+    /// It was there and says nothing any more, though nobody has closed the connection.
+    Silent,
     /// It has greeted.
     There,
     /// It speaks another version of the protocol.
     OtherVersion,
-    /// The worker has ended by a fault of its own, and begins anew.
-    WorkerLost,
+    /// The worker has ended by a fault of its own.
+    WorkerLost {
+        /// It begins anew by itself.
+        again: bool,
+    },
+    /// The worker could not be loaded.
+    WorkerNotLoaded {
+        /// It is tried again by itself.
+        again: bool,
+    },
 }
 
 /// What the player does.
@@ -48,12 +59,16 @@ pub struct Facts {
     pub status: Option<Status>,
     /// What the player does.
     pub picture: Picture,
-    /// Whether this channel has shown a picture before.
+    /// Whether this channel has played before, be it a picture or sound alone.
     pub has_played: bool,
+    /// Whether this programme has shown a picture before.
+    pub has_shown: bool,
     /// For how many seconds the helper's phase has been the same.
     pub phase_seconds: f64,
     /// What arrives holds no transport packets.
     pub not_ts: bool,
+    /// Why the decoders are not there that the sound needs.
+    pub sound_missing: Option<SoundMissing>,
     /// Whether a programme was found, and the streams in it that cannot be played, by name.
     pub program: Option<Program>,
     /// Codecs that the browser refused.
@@ -121,26 +136,8 @@ pub fn line(facts: &Facts) -> Line {
             "Use a current Chromium, Chrome, Edge, Firefox or Safari.",
         );
     }
-    match facts.helper {
-        Helper::Connecting => return Line::new("idle", "Connecting to the helper.", ""),
-        Helper::Unreachable => {
-            return Line::new(
-                "helper_unreachable",
-                "The helper cannot be reached.",
-                "Start it with `sudo -E amt-helper`; the page connects by itself.",
-            );
-        }
-        Helper::OtherVersion => {
-            return Line::new(
-                "failed",
-                "The helper and this page are of different versions.",
-                "Reload the page. If that does not help, install the helper again.",
-            );
-        }
-        Helper::WorkerLost => {
-            return Line::new("failed", "The part that reads the stream broke down; it is being started again.", "");
-        }
-        Helper::There => {}
+    if let Some(line) = without_helper(facts.helper) {
+        return line;
     }
     if !facts.tuned {
         return Line::new("idle", "Ready.", "Type the address of a channel and press Play.");
@@ -154,6 +151,42 @@ pub fn line(facts: &Facts) -> Line {
         line.advice = "If this stays, nobody sends to this group, or the sender is another one: check both.".into();
     }
     line
+}
+
+/// The line while nothing comes from the helper; `None` where it is there.
+fn without_helper(helper: Helper) -> Option<Line> {
+    const RELOAD: &str = "Reload the page, or press Play to try it once more.";
+    Some(match helper {
+        Helper::There => return None,
+        Helper::Connecting => Line::new("idle", "Connecting to the helper.", ""),
+        Helper::Unreachable => Line::new(
+            "helper_unreachable",
+            "The helper cannot be reached.",
+            "Start it with `sudo -E amt-helper`; the page connects by itself.",
+        ),
+        Helper::Silent => Line::new(
+            "helper_unreachable",
+            "The helper says nothing any more.",
+            "The page connects to it anew; if this stays, the helper or the way to it hangs.",
+        ),
+        Helper::OtherVersion => Line::new(
+            "failed",
+            "The helper and this page are of different versions.",
+            "Reload the page. If that does not help, install the helper again.",
+        ),
+        Helper::WorkerLost { again: true } => {
+            Line::new("failed", "The part that reads the stream broke down; it is being started again.", "")
+        }
+        Helper::WorkerLost { again: false } => {
+            Line::new("failed", "The part that reads the stream breaks down again and again.", RELOAD)
+        }
+        Helper::WorkerNotLoaded { again: true } => {
+            Line::new("failed", "The part that reads the stream could not be loaded; it is tried again.", "")
+        }
+        Helper::WorkerNotLoaded { again: false } => {
+            Line::new("failed", "The part that reads the stream cannot be loaded.", RELOAD)
+        }
+    })
 }
 
 fn receiving(facts: &Facts) -> Line {
@@ -193,18 +226,31 @@ fn receiving(facts: &Facts) -> Line {
         };
         return Line::new("failed", sentence, "");
     }
+    // What is known of the programme says whether a picture is to come, or sound alone.
+    let sound_alone = facts.program.as_ref().is_some_and(|program| !program.picture);
+    if let Some(missing) = facts.sound_missing.as_ref().filter(|_| sound_alone) {
+        return Line::new("receiving", "Data arrives, but its sound cannot be heard.", sound_missing(missing));
+    }
     if facts.recovering {
-        return Line::new(
-            "receiving",
-            "The browser gave up on the picture; it begins again at the next key frame.",
-            "",
-        );
+        let sentence = match sound_alone {
+            true => "The browser gave up on the sound; it begins again with what comes next.",
+            false => "The browser gave up on the picture; it begins again at the next key frame.",
+        };
+        return Line::new("receiving", sentence, "");
     }
     if facts.has_played {
-        return Line::new("receiving", "The picture stands still until enough has arrived.", "");
+        let sentence = match facts.has_shown {
+            true => "The picture stands still until enough has arrived.",
+            false => "The sound is interrupted until enough has arrived.",
+        };
+        return Line::new("receiving", sentence, "");
     }
     if facts.phase_seconds < PATIENCE_SECONDS {
-        return Line::new("receiving", "Data arrives; waiting for the first whole picture.", "");
+        let sentence = match sound_alone {
+            true => "Data arrives; waiting for the first sound.",
+            false => "Data arrives; waiting for the first whole picture.",
+        };
+        return Line::new("receiving", sentence, "");
     }
     if facts.program.is_none() {
         return Line::new(
@@ -213,32 +259,50 @@ fn receiving(facts: &Facts) -> Line {
             "If this stays, the stream has no programme tables, or the address is not that of a television channel.",
         );
     }
-    Line::new(
-        "receiving",
-        "Data arrives, but no picture can begin yet: no key frame has come.",
-        "If this stays, the stream is scrambled or damaged.",
-    )
+    let sentence = match sound_alone {
+        true => "Data arrives, but no sound can begin yet.",
+        false => "Data arrives, but no picture can begin yet: no key frame has come.",
+    };
+    Line::new("receiving", sentence, "If this stays, the stream is scrambled or damaged.")
 }
 
 fn moving(facts: &Facts, refused: Option<String>) -> Line {
     let without_picture = facts.playing.size == (0, 0);
     let program = facts.program.as_ref();
-    let advice = refused.or_else(|| {
+    let missing = facts.sound_missing.as_ref();
+    let advice = refused.or_else(|| missing.map(sound_missing)).or_else(|| {
         let program = program?;
         if !program.missing.is_empty() {
             Some(format!("The channel also has {}, which cannot be played yet.", listed(&program.missing)))
         } else if !program.notes.is_empty() {
             Some(program.notes.join(" "))
         } else if without_picture && program.picture {
-            Some("The picture comes back with its next undamaged key frame.".to_owned())
+            let sentence = match facts.has_shown {
+                true => "The picture comes back with its next undamaged key frame.",
+                false => "The picture begins with its first undamaged key frame.",
+            };
+            Some(sentence.to_owned())
         } else {
             None
         }
     });
-    let sentence = if without_picture { "Playing the sound alone." } else { "Playing live." };
+    let sentence = match (without_picture, missing) {
+        (true, _) => "Playing the sound alone.",
+        (false, Some(_)) => "Playing without the sound.",
+        (false, None) => "Playing live.",
+    };
     let mut line = Line::new("playing", sentence, advice.unwrap_or_default());
     line.now = playing(&facts.playing);
     line
+}
+
+/// Why the sound cannot be decoded, and whether that may change.
+fn sound_missing(missing: &SoundMissing) -> String {
+    let what = match missing.reason.as_str() {
+        "" => "Its decoder broke down".to_owned(),
+        reason => format!("Its decoders could not be loaded ({})", reason.trim_end_matches('.')),
+    };
+    what + if missing.again { "; that is tried again." } else { " again and again. Press Play to try it once more." }
 }
 
 fn refused_sentence(refused: &[String]) -> Option<String> {
@@ -396,9 +460,13 @@ mod tests {
         let mut facts = receiving_facts();
         facts.picture = Picture::Moving;
         facts.program = Some(Program { playable: true, picture: true, ..Program::default() });
+        facts.has_shown = true;
         let waiting = line(&facts);
         assert_eq!((waiting.phase, waiting.sentence.as_str()), ("playing", "Playing the sound alone."));
         assert!(waiting.advice.contains("next undamaged key frame"));
+        facts.has_shown = false;
+        let never_seen = line(&facts).advice;
+        assert!(never_seen.contains("first undamaged key frame") && !never_seen.contains("comes back"));
         let missing = vec![codec_name("hevc").to_owned()];
         facts.program = Some(Program { playable: true, missing, ..Program::default() });
         assert_eq!(line(&facts).advice, "The channel also has HEVC, which cannot be played yet.");
@@ -413,16 +481,75 @@ mod tests {
         assert!(line(&facts).sentence.contains("waiting for the first whole picture"));
         facts.phase_seconds = 10.0;
         assert!(line(&facts).sentence.contains("no programme"));
-        facts.program = Some(Program { playable: true, ..Program::default() });
+        facts.program = Some(Program { playable: true, picture: true, ..Program::default() });
         assert!(line(&facts).sentence.contains("no key frame"));
         facts.program = Some(Program { others: vec!["MPEG-2 video".into(), "AC-3".into()], ..Program::default() });
         assert_eq!(line(&facts).sentence, "This channel cannot be played yet: it has MPEG-2 video and AC-3.");
         facts.program = Some(Program { notes: vec!["This programme is encrypted.".into()], ..Program::default() });
         assert_eq!((line(&facts).phase, line(&facts).sentence), ("failed", "This programme is encrypted.".to_owned()));
-        facts.has_played = true;
+        (facts.has_played, facts.has_shown) = (true, true);
         facts.program = Some(Program { playable: true, ..Program::default() });
         assert!(line(&facts).sentence.contains("stands still"));
         facts.not_ts = true;
         assert_eq!(line(&facts).phase, "failed");
+    }
+
+    #[test]
+    fn of_a_radio_nothing_is_said_about_pictures() {
+        let mut facts = receiving_facts();
+        facts.program = Some(Program { playable: true, ..Program::default() });
+        let mut lines = vec![line(&facts)];
+        facts.phase_seconds = 10.0;
+        lines.push(line(&facts));
+        facts.has_played = true;
+        lines.push(line(&facts));
+        facts.recovering = true;
+        lines.push(line(&facts));
+        for line in lines {
+            assert!(line.sentence.contains("sound"), "{line:?}");
+            assert!(!line.sentence.contains("picture") && !line.sentence.contains("frame"), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn sound_that_cannot_be_decoded_is_told_with_the_reason_and_what_becomes_of_it() {
+        let mut facts = receiving_facts();
+        facts.picture = Picture::Moving;
+        facts.playing.size = (640, 360);
+        facts.program = Some(Program { playable: true, picture: true, ..Program::default() });
+        facts.sound_missing = Some(SoundMissing { reason: "Failed to fetch.".into(), again: true });
+        let line = super::line(&facts);
+        assert_eq!((line.phase, line.sentence.as_str()), ("playing", "Playing without the sound."));
+        assert_eq!(line.advice, "Its decoders could not be loaded (Failed to fetch); that is tried again.");
+        facts.sound_missing = Some(SoundMissing { reason: String::new(), again: false });
+        let given_up = super::line(&facts).advice;
+        assert!(given_up.contains("broke down again and again. Press Play"), "{given_up}");
+
+        facts.picture = Picture::None;
+        facts.program = Some(Program { playable: true, ..Program::default() });
+        let radio = super::line(&facts);
+        assert_eq!((radio.sentence.as_str(), radio.advice), ("Data arrives, but its sound cannot be heard.", given_up));
+    }
+
+    #[test]
+    fn a_helper_that_is_not_there_and_a_worker_that_does_not_come_are_told_apart() {
+        let of = |helper| line(&Facts { can_play: true, helper, tuned: true, ..Facts::default() });
+        let told = [
+            of(Helper::Connecting),
+            of(Helper::Unreachable),
+            of(Helper::Silent),
+            of(Helper::OtherVersion),
+            of(Helper::WorkerLost { again: true }),
+            of(Helper::WorkerLost { again: false }),
+            of(Helper::WorkerNotLoaded { again: true }),
+            of(Helper::WorkerNotLoaded { again: false }),
+        ];
+        for (index, line) in told.iter().enumerate() {
+            assert!(told[..index].iter().all(|other| other.sentence != line.sentence), "{line:?}");
+        }
+        assert_eq!(of(Helper::Silent).phase, "helper_unreachable");
+        for given_up in [Helper::WorkerLost { again: false }, Helper::WorkerNotLoaded { again: false }] {
+            assert!(of(given_up).advice.contains("Reload the page"), "what is not tried again needs the viewer");
+        }
     }
 }

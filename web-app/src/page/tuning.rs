@@ -36,6 +36,7 @@ impl App {
         store::set("recent", &recent::print(&list));
         self.show_recent();
         self.player.resume();
+        self.restarts.wanted();
         self.ask(&ToWorker::Tune { url: address.to_owned(), takes: self.takes, choice: self.choice });
         self.show();
     }
@@ -54,11 +55,13 @@ impl App {
         self.status = None;
         self.stats = ChannelStats::default();
         self.not_ts = false;
+        self.sound_missing = None;
         self.forget_stream();
         self.cues = Cues::default();
         self.faults.clear();
         self.recoveries_seen = 0;
         self.has_played = false;
+        self.has_shown = false;
         self.player.stop();
     }
 

@@ -27,18 +27,21 @@ impl App {
         if picture == Picture::Moving {
             self.recoveries_seen = figures.recoveries;
             self.has_played = true;
+            self.has_shown |= (figures.width, figures.height) != (0, 0);
         }
         let sound = self.program.as_ref().and_then(|program| decoded_sound(program, figures.audio_codec.as_deref()));
         let beside = Beside { clock: self.clock, cues: &self.cues, decoded: sound.clone() };
         let line = status::line(&Facts {
             can_play: browser::has_media_source(),
-            helper: self.helper,
+            helper: self.restarts.trouble().unwrap_or(self.helper),
             tuned: self.tuned.is_some(),
             status: self.status.clone(),
             picture,
             has_played: self.has_played,
+            has_shown: self.has_shown,
             phase_seconds: (browser::monotonic_ms() - self.phase_since) / 1000.0,
             not_ts: self.not_ts,
+            sound_missing: self.sound_missing.clone(),
             program: self.program.as_ref().map(Program::of),
             refused: figures.refused.clone(),
             recovering: figures.recoveries > self.recoveries_seen,

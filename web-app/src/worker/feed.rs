@@ -1,33 +1,45 @@
 //! From the helper's frames to the page's events: one channel, one segmenter, one timeline.
 
+use super::decoders::Decoders;
 use super::message::{Choice, Clock, Cue, FromWorker, Init, Media, Program, ProgramEntry, Schedule};
 use super::post::Post;
-use super::sound::Sound;
-use crate::segmenter::{Options, Output, Segmenter, SoundCodec, Stream, StreamKind, Takes, Track};
-use amt_shared::ts::{PACKET_LEN, SYNC_BYTE};
+use crate::segmenter::{Options, Output, Segmenter, Stream, StreamKind, Takes, Track};
+use amt_shared::ts::PACKET_LEN;
 use amt_shared::wire::FrameHeader;
 
-/// After so many frames without a transport packet it is told that this is no TS.
+/// So many frames together are judged, whether they are a transport stream.
 const FRAMES_TO_JUDGE: u32 = 50;
+/// At least one byte in so many belongs to a packet there. Sync bytes stand in step by accident, too: in random bytes
+/// one in about a hundred seems to.
+const BYTES_A_PACKET_BYTE: u64 = 8;
 
 /// A channel that is being received.
-#[derive(Default)]
-pub(super) struct Feed {
+#[derive(Debug, Default)]
+pub struct Feed {
     segmenter: Segmenter,
     timescales: [u32; 2],
     next_sequence: Option<u32>,
     cached_frames: u32,
-    frames_without_ts: u32,
+    judged: Judged,
     /// The page did not take its media: left out until it does and decoding can begin again.
     overflowing: bool,
     has_video: bool,
-    /// Decoders that the segmenter has asked for and not got.
-    wanted: Vec<SoundCodec>,
+}
+
+/// Whether what comes is a transport stream; see [`Feed::judge`].
+#[derive(Debug, Default)]
+struct Judged {
+    frames: u32,
+    bytes: u64,
+    /// The demultiplexer's packets before these frames.
+    packets_before: u64,
+    is_other: bool,
 }
 
 impl Feed {
     /// A channel that begins, for a browser that takes this and a viewer who chose that.
-    pub(super) fn new(takes: Takes, choice: Choice) -> Self {
+    #[must_use]
+    pub fn new(takes: Takes, choice: Choice) -> Self {
         // Chromium bears no picture whose references are missing, and stops the sound where pictures do not come.
         let options = Options { wait_for_random_access: !choice.damaged, make_up_pictures: true, takes };
         let mut segmenter = Segmenter::new(options);
@@ -37,24 +49,24 @@ impl Feed {
     }
 
     /// Plays another programme of the same stream. The sound that was chosen in the one before stays until it ends.
-    pub(super) fn choose_program(&mut self, number: Option<u16>, post: &mut Post) {
+    pub fn choose_program(&mut self, number: Option<u16>, decoders: &mut Decoders, post: &mut Post) {
         self.segmenter.choose_program(number);
-        self.drain(false, post);
+        self.drain(false, decoders, post);
     }
 
     /// Plays another sound track of the programme.
-    pub(super) fn choose_audio(&mut self, pid: Option<u16>, post: &mut Post) {
+    pub fn choose_audio(&mut self, pid: Option<u16>, decoders: &mut Decoders, post: &mut Post) {
         self.segmenter.choose_audio(pid);
-        self.drain(false, post);
+        self.drain(false, decoders, post);
     }
 
     /// So many frames that follow come out of the helper's cache.
-    pub(super) fn catch_up(&mut self, frames: u32) {
+    pub fn catch_up(&mut self, frames: u32) {
         self.cached_frames = frames;
     }
 
     /// Takes one binary message of the helper.
-    pub(super) fn frame(&mut self, message: &[u8], sound: &Sound, post: &mut Post) {
+    pub fn frame(&mut self, message: &[u8], decoders: &mut Decoders, post: &mut Post) {
         let (header, ts) = match FrameHeader::decode(message) {
             Ok(frame) => frame,
             Err(error) => return post.tell(FromWorker::Fault { reason: error.to_string(), count: 1 }),
@@ -70,53 +82,46 @@ impl Feed {
         if skipped != 0 || header.gap {
             self.segmenter.lost();
         }
-        self.judge(ts, post);
         let cached = self.cached_frames > 0;
         self.cached_frames = self.cached_frames.saturating_sub(1);
         self.segmenter.push(ts, header.received_micros);
-        self.drain(cached, post);
-        if !self.wanted.is_empty() {
-            self.supply(sound, post);
-            self.drain(cached, post);
-        }
-    }
-
-    /// Hands in the decoders that are there by now. A module that loads is asked for with every frame: those come in
-    /// quick succession.
-    fn supply(&mut self, sound: &Sound, post: &mut Post) {
+        self.judge(ts.len(), post);
+        self.drain(cached, decoders, post);
         let segmenter = &mut self.segmenter;
-        self.wanted.retain(|codec| match sound.decoder(*codec) {
-            None => true,
-            Some(Ok(decoder)) => {
-                segmenter.supply(*codec, decoder);
-                false
+        if let Some(missing) = decoders.supply(|codec, decoder| segmenter.supply(codec, decoder)) {
+            if missing.is_some() {
+                post.tell(FromWorker::Fault { reason: "sound_decoder_missing".into(), count: 1 });
             }
-            Some(Err(reason)) => {
-                post.tell(FromWorker::Fault { reason, count: 1 });
-                false
-            }
-        });
-    }
-
-    fn drain(&mut self, cached: bool, post: &mut Post) {
-        while let Some(output) = self.segmenter.poll() {
-            self.output(output, cached, post);
+            post.tell(FromWorker::Sound { missing });
+            self.drain(cached, decoders, post);
         }
     }
 
-    fn judge(&mut self, ts: &[u8], post: &mut Post) {
-        if self.frames_without_ts > FRAMES_TO_JUDGE {
+    fn drain(&mut self, cached: bool, decoders: &mut Decoders, post: &mut Post) {
+        while let Some(output) = self.segmenter.poll() {
+            self.output(output, cached, decoders, post);
+        }
+    }
+
+    /// Tells whether what comes is a transport stream, whenever that changes. The demultiplexer alone knows: packets
+    /// may stand further apart than they are long, and other bytes may look like some.
+    fn judge(&mut self, bytes: usize, post: &mut Post) {
+        let judged = &mut self.judged;
+        judged.frames += 1;
+        judged.bytes += bytes as u64;
+        if judged.frames < FRAMES_TO_JUDGE {
             return;
         }
-        let has_ts = (0..PACKET_LEN.min(ts.len()))
-            .any(|start| ts[start..].iter().step_by(PACKET_LEN).all(|byte| *byte == SYNC_BYTE));
-        self.frames_without_ts = if has_ts { 0 } else { self.frames_without_ts + 1 };
-        if self.frames_without_ts > FRAMES_TO_JUDGE {
-            post.tell(FromWorker::NotTs);
+        let packets = self.segmenter.packets();
+        let in_packets = (packets - judged.packets_before) * PACKET_LEN as u64;
+        let found = self.segmenter.recognised() && in_packets * BYTES_A_PACKET_BYTE >= judged.bytes;
+        if found == judged.is_other {
+            post.tell(FromWorker::TransportStream { found });
         }
+        *judged = Judged { packets_before: packets, is_other: !found, ..Judged::default() };
     }
 
-    fn output(&mut self, output: Output, cached: bool, post: &mut Post) {
+    fn output(&mut self, output: Output, cached: bool, decoders: &mut Decoders, post: &mut Post) {
         match output {
             Output::Programs(programs) => {
                 post.tell(FromWorker::Programs { programs: programs.iter().map(ProgramEntry::from).collect() });
@@ -128,14 +133,16 @@ impl Feed {
             }
             Output::Schedule(schedule) => post.tell(FromWorker::Schedule(Schedule::from(&schedule))),
             // Whoever does not take its media is not buried in captions either.
-            Output::Cue(cue) if !self.overflowing => post.give(FromWorker::Cue(Cue::of(&cue)), Cue::bytes(&cue)),
+            Output::Cue(cue) if !self.overflowing => {
+                post.give(FromWorker::Cue(Cue::of(&cue)), Cue::bytes(&cue).to_vec())
+            }
             Output::Cue(_) => {}
             Output::Clock(clock) => post.tell(FromWorker::Clock(Clock::from(&clock))),
-            Output::DecoderWanted(codec) => self.wanted.push(codec),
+            Output::DecoderWanted(codec) => decoders.want(codec),
             Output::Init(init) => {
                 self.timescales[init.track as usize] = init.timescale;
                 self.has_video |= init.track == Track::Video;
-                post.give(FromWorker::Init(Init::from(&init)), &init.data);
+                post.give(FromWorker::Init(Init::from(&init)), init.data);
             }
             Output::Media(media) => {
                 let timescale = self.timescales[media.track as usize];
@@ -149,7 +156,7 @@ impl Feed {
                     self.overflowing = false;
                 }
                 if !self.overflowing {
-                    post.give(FromWorker::Media(told), &media.data);
+                    post.give(FromWorker::Media(told), media.data);
                 }
             }
             Output::Discontinuity { track, reason } => {
@@ -161,3 +168,7 @@ impl Feed {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "feed_tests.rs"]
+mod tests;

@@ -73,7 +73,11 @@ pub enum FromWorker {
     Unreachable {
         /// How often it has tried since the helper was last there.
         attempts: u32,
+        /// The connection was there, and nothing has come over it for longer than the helper is ever silent.
+        silent: bool,
     },
+    /// The worker is at work, if it says nothing else.
+    Alive,
     /// What the helper says.
     Helper {
         /// Its message as it came, for [`from_helper`].
@@ -81,8 +85,16 @@ pub enum FromWorker {
     },
     /// A new segmenter with a new timeline: nothing that came before belongs to what follows.
     Restart,
-    /// What arrives holds no transport packets.
-    NotTs,
+    /// Whether what arrives is a transport stream, whenever that changes; it is taken for one at first.
+    TransportStream {
+        /// Transport packets are found in it.
+        found: bool,
+    },
+    /// Whether the decoders are there that the sound needs.
+    Sound {
+        /// Why they are not; `None` where they are.
+        missing: Option<SoundMissing>,
+    },
     /// All programmes of the stream.
     Programs {
         /// In the PAT's order.
@@ -117,6 +129,15 @@ pub enum FromWorker {
     },
     /// Media was left out, because the page's thread did not take it in time.
     Overflow,
+}
+
+/// Why the sound cannot be decoded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SoundMissing {
+    /// Why the decoders could not be loaded, in the browser's words; empty where one has broken down.
+    pub reason: String,
+    /// Whether they are tried again.
+    pub again: bool,
 }
 
 /// How the programme's clock and its timestamps go.

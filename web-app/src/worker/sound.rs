@@ -1,5 +1,6 @@
-//! The decoders' module: loaded when a stream first needs one, then kept for all that follow.
+//! The decoders' module in the browser: a wasm module of its own, imported into the worker.
 
+use super::decoders::{Condition, Module};
 use crate::browser::thrown;
 use crate::segmenter::{Flac, NotDecodable, SoundCodec, SoundDecoder};
 use crate::sound::bridge::{FACTORY, OUTPUT_MAX, flac};
@@ -12,9 +13,9 @@ use wasm_bindgen_futures::spawn_local;
 
 #[wasm_bindgen]
 extern "C" {
-    // In assets/worker.js: imports the module, which is named by a path there.
+    // In assets/worker.js: imports the module, which is named by a path there. The number is of the attempt.
     #[wasm_bindgen(js_name = loadSoundDecoder, catch)]
-    async fn load_sound_decoder() -> Result<JsValue, JsValue>;
+    async fn load_sound_decoder(load: u32) -> Result<JsValue, JsValue>;
 
     // What the module's function gives; see `sound::bridge`. The slices are passed as views, without a copy.
     #[derive(Debug)]
@@ -25,65 +26,64 @@ extern "C" {
     fn reset(this: &Remote) -> Result<(), JsValue>;
 }
 
-/// The module, at whichever stage.
+/// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Sound(Rc<RefCell<Stage>>);
+pub(super) struct Imported {
+    loads: u32,
+    /// Of the last load; those before have their own, which nobody asks any more.
+    instance: Rc<RefCell<Instance>>,
+}
 
+/// One instance of the module, at whichever stage.
 #[derive(Debug, Default)]
-enum Stage {
+enum Instance {
     #[default]
-    Absent,
     Loading,
     Ready(Function),
-    Failed(String),
+    NotLoaded(String),
+    /// Something in it threw, which only a panic does: what it does afterwards is not known.
+    Broken,
 }
 
-impl Sound {
-    /// A decoder, as soon as the module is there: the first to ask has it loaded. `None` while that goes on.
-    ///
-    /// # Errors
-    /// With a sentence where it could not be loaded; who asks after that tries again.
-    pub(super) fn decoder(&self, codec: SoundCodec) -> Option<Result<Box<dyn SoundDecoder>, String>> {
-        let mut stage = self.0.borrow_mut();
-        match &*stage {
-            Stage::Absent => {
-                *stage = Stage::Loading;
-                let stage = self.0.clone();
-                spawn_local(async move {
-                    let loaded = load().await;
-                    *stage.borrow_mut() = loaded;
-                });
-                None
-            }
-            Stage::Loading => None,
-            Stage::Ready(factory) => {
-                let remote = factory.call1(&JsValue::UNDEFINED, &codec.as_str().into());
-                Some(match remote {
-                    Ok(remote) if remote.is_object() => Ok(Box::new(Loaded::new(remote.unchecked_into()))),
-                    _ => Err(sentence("it knows no such codec")),
-                })
-            }
-            Stage::Failed(reason) => {
-                let reason = reason.clone();
-                *stage = Stage::Absent;
-                Some(Err(reason))
-            }
+impl Module for Imported {
+    fn load(&mut self) {
+        self.loads += 1;
+        self.instance = Rc::default();
+        let (load, instance) = (self.loads, self.instance.clone());
+        spawn_local(async move {
+            let loaded = import(load).await;
+            *instance.borrow_mut() = loaded;
+        });
+    }
+
+    fn condition(&self) -> Condition {
+        match &*self.instance.borrow() {
+            Instance::Loading => Condition::Loading,
+            Instance::Ready(_) => Condition::Ready,
+            Instance::NotLoaded(reason) => Condition::NotLoaded(reason.clone()),
+            Instance::Broken => Condition::Broken,
         }
     }
+
+    fn decoder(&mut self, codec: SoundCodec) -> Option<Box<dyn SoundDecoder>> {
+        let Instance::Ready(factory) = &*self.instance.borrow() else { return None };
+        let remote = factory.call1(&JsValue::UNDEFINED, &codec.as_str().into()).ok().filter(JsValue::is_object)?;
+        Some(Box::new(Loaded {
+            remote: remote.unchecked_into(),
+            output: vec![0; OUTPUT_MAX],
+            instance: self.instance.clone(),
+        }))
+    }
 }
 
-async fn load() -> Stage {
-    if let Err(error) = load_sound_decoder().await {
-        return Stage::Failed(sentence(&thrown(&error).1));
+async fn import(load: u32) -> Instance {
+    if let Err(error) = load_sound_decoder(load).await {
+        return Instance::NotLoaded(thrown(&error).1);
     }
     match Reflect::get(&js_sys::global(), &FACTORY.into()).map(JsCast::dyn_into) {
-        Ok(Ok(factory)) => Stage::Ready(factory),
-        _ => Stage::Failed(sentence("it does not offer them")),
+        Ok(Ok(factory)) => Instance::Ready(factory),
+        _ => Instance::NotLoaded("the module does not offer them".into()),
     }
-}
-
-fn sentence(reason: &str) -> String {
-    format!("The sound has to be decoded here, and the decoders could not be loaded: {reason}.")
 }
 
 /// A decoder in the other module.
@@ -91,29 +91,30 @@ fn sentence(reason: &str) -> String {
 struct Loaded {
     remote: Remote,
     output: Vec<u8>,
-    /// It threw, which only a panic does: what it does afterwards is not known.
-    broken: bool,
+    instance: Rc<RefCell<Instance>>,
 }
 
 impl Loaded {
-    fn new(remote: Remote) -> Self {
-        Self { remote, output: vec![0; OUTPUT_MAX], broken: false }
+    fn is_broken(&self) -> bool {
+        matches!(&*self.instance.borrow(), Instance::Broken)
     }
 }
 
 impl SoundDecoder for Loaded {
     fn decode(&mut self, frame: &[u8]) -> Result<Flac, NotDecodable> {
-        if self.broken {
+        if self.is_broken() {
             return Err(NotDecodable);
         }
         let Ok(length) = self.remote.decode(frame, &mut self.output) else {
-            self.broken = true;
+            *self.instance.borrow_mut() = Instance::Broken;
             return Err(NotDecodable);
         };
         self.output.get(..length as usize).and_then(flac).ok_or(NotDecodable)
     }
 
     fn reset(&mut self) {
-        self.broken |= self.remote.reset().is_err();
+        if !self.is_broken() && self.remote.reset().is_err() {
+            *self.instance.borrow_mut() = Instance::Broken;
+        }
     }
 }

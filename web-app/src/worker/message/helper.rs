@@ -14,8 +14,12 @@ pub struct Heading {
     pub kind: String,
     /// Of `hello` and `tuned`.
     pub url: Option<String>,
+    /// Of `tuned`.
+    pub request: Option<u32>,
     /// Of `catch_up`.
     pub frames: Option<u32>,
+    /// Of `hello`.
+    pub alive_ms: Option<u32>,
     age_micros: Option<u64>,
     protocol: Option<u32>,
     version: Option<String>,
@@ -34,8 +38,14 @@ impl Heading {
 pub fn from_helper(text: &str) -> Option<FromHelper> {
     let heading = Heading::of(text)?;
     Some(match heading.kind.as_str() {
-        "hello" => FromHelper::Hello { protocol: heading.protocol?, version: heading.version?, url: heading.url },
-        "tuned" => FromHelper::Tuned { url: heading.url? },
+        "hello" => FromHelper::Hello {
+            protocol: heading.protocol?,
+            version: heading.version?,
+            url: heading.url,
+            alive_ms: heading.alive_ms,
+        },
+        "alive" => FromHelper::Alive,
+        "tuned" => FromHelper::Tuned { url: heading.url?, request: heading.request },
         "status" => FromHelper::Status(serde_json::from_str(text).ok()?),
         "catch_up" => FromHelper::CatchUp { age_micros: heading.age_micros?, frames: heading.frames? },
         "stats" => FromHelper::Stats(serde_json::from_str(text).ok()?),
@@ -56,9 +66,11 @@ mod tests {
             Status { phase: Phase::Joined, sentence: "Joined.".into(), advice: None, relay: Some("::1".into()) };
         let stats = ChannelStats { bytes: 1 << 40, discarded: [("late".into(), 2)].into(), ..Default::default() };
         for message in [
-            FromHelper::Hello { protocol: 1, version: "0.1.0".into(), url: None },
-            FromHelper::Hello { protocol: 2, version: "0.2.0".into(), url: Some(url.clone()) },
-            FromHelper::Tuned { url },
+            FromHelper::Hello { protocol: 1, version: "0.1.0".into(), url: None, alive_ms: None },
+            FromHelper::Hello { protocol: 2, version: "0.2.0".into(), url: Some(url.clone()), alive_ms: Some(1500) },
+            FromHelper::Alive,
+            FromHelper::Tuned { url: url.clone(), request: None },
+            FromHelper::Tuned { url, request: Some(u32::MAX) },
             FromHelper::Status(status),
             FromHelper::CatchUp { age_micros: 1 << 33, frames: 7 },
             FromHelper::Stats(stats),
@@ -68,6 +80,7 @@ mod tests {
             // Whoever adds a message adds it above and in `from_helper`.
             match message {
                 FromHelper::Hello { .. }
+                | FromHelper::Alive
                 | FromHelper::Tuned { .. }
                 | FromHelper::Status(_)
                 | FromHelper::CatchUp { .. }
@@ -88,6 +101,6 @@ mod tests {
     #[test]
     fn fields_of_a_later_helper_are_passed_over() {
         let text = r#"{"type":"tuned","url":"amt://232.0.0.1:1","later":{"deep":[1.5,null]}}"#;
-        assert_eq!(from_helper(text), Some(FromHelper::Tuned { url: "amt://232.0.0.1:1".into() }));
+        assert_eq!(from_helper(text), Some(FromHelper::Tuned { url: "amt://232.0.0.1:1".into(), request: None }));
     }
 }
