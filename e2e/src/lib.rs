@@ -9,6 +9,7 @@
 pub mod browser;
 pub mod codecs;
 pub mod encoder;
+pub mod forwarder;
 pub mod helper;
 pub mod latency;
 pub mod load;
@@ -25,6 +26,7 @@ pub mod wait;
 pub mod watch;
 
 pub use browser::Browser;
+pub use forwarder::Forwarder;
 pub use helper::Helper;
 pub use namespace::{Namespace, Switch};
 pub use process::Process;
