@@ -4,11 +4,10 @@
 
 mod segmenter_support;
 
-use std::process::Command;
-
 use amt_shared::ts::Packet;
 use amt_web_app::segmenter::{Options, Output, Segmenter, Track};
 use proptest::prelude::*;
+use segmenter_support::decode::complaints;
 use segmenter_support::*;
 
 const FIXTURES: [&str; 4] = ["clip", "open_gop", "open_gop_cavlc", "sliced"];
@@ -48,19 +47,6 @@ fn video(ts: &[u8], options: Options) -> Vec<Vec<u8>> {
         }
     }
     files
-}
-
-/// What ffmpeg complains of when it bears nothing, as Chromium does not; without the muxer's remarks on times.
-fn complaints(file: &[u8], name: &str) -> String {
-    let path = std::env::temp_dir().join(format!("made-up-{}-{name}.mp4", std::process::id()));
-    std::fs::write(&path, file).unwrap();
-    let arguments = ["-v", "error", "-err_detect", "explode", "-threads", "1", "-i", path.to_str().unwrap()];
-    let output = Command::new("ffmpeg").args(arguments).args(["-f", "null", "-"]).output().expect("ffmpeg");
-    std::fs::remove_file(path).unwrap();
-    String::from_utf8_lossy(&output.stderr)
-        .lines()
-        .filter(|line| line.contains("h264") || line.contains("Error"))
-        .collect()
 }
 
 #[test]

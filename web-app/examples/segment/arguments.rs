@@ -18,6 +18,10 @@ pub(crate) struct Arguments {
     /// a new initialisation segment begins `video-2.mp4`.
     #[arg(long, value_name = "DIR")]
     pub(crate) output_dir: Option<PathBuf>,
+    /// Write the picture from its random access point of this number on, as a decoder needs it that begins there; the
+    /// first is 0.
+    #[arg(long, value_name = "NUMBER", default_value_t = 0)]
+    pub(crate) begin_at: u32,
     /// What the browser takes besides H.264 and AAC, separated by commas. Sound that it does not take is decoded and
     /// comes out as FLAC, if it takes that. Otherwise what Chromium takes, and HEVC: hevc,av1,opus,flac.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]

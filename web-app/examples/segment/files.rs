@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
-use amt_web_app::segmenter::{Init, Media};
+use amt_web_app::segmenter::{Init, Media, Track};
 use anyhow::{Context, Result};
 
 /// See the module.
@@ -12,12 +12,16 @@ pub(crate) struct Files {
     directory: PathBuf,
     open: [Option<BufWriter<File>>; 2],
     begun: [u32; 2],
+    /// Random access points of the picture up to the one where its file begins, that one included; then 0, and `anew`
+    /// up to the next.
+    before: u32,
+    anew: bool,
 }
 
 impl Files {
-    pub(crate) fn new(directory: PathBuf) -> Result<Self> {
+    pub(crate) fn new(directory: PathBuf, begin_at: u32) -> Result<Self> {
         std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
-        Ok(Self { directory, open: [None, None], begun: [0; 2] })
+        Ok(Self { directory, open: [None, None], begun: [0; 2], before: begin_at + 1, anew: false })
     }
 
     /// Begins the next file of a track.
@@ -41,8 +45,16 @@ impl Files {
     }
 
     pub(crate) fn append(&mut self, media: &Media) -> Result<()> {
+        if media.track == Track::Video && media.samples.first().is_some_and(|sample| sample.key) {
+            self.anew = self.before == 1;
+            self.before = self.before.saturating_sub(1);
+        }
+        if media.track == Track::Video && self.before > 0 {
+            return Ok(());
+        }
         if let Some(file) = &mut self.open[media.track as usize] {
-            file.write_all(&media.data)?;
+            let anew = media.anew.as_ref().filter(|_| self.anew);
+            file.write_all(anew.unwrap_or(&media.data))?;
         }
         Ok(())
     }

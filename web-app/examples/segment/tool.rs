@@ -48,7 +48,7 @@ fn run(arguments: &Arguments) -> Result<()> {
     }
     let mut printer = Printer {
         lines: BufWriter::new(io::stdout().lock()),
-        files: arguments.output_dir.clone().map(Files::new).transpose()?,
+        files: arguments.output_dir.clone().map(|dir| Files::new(dir, arguments.begin_at)).transpose()?,
         counts: Counts::default(),
     };
     let mut chunk = vec![0; arguments.chunk as usize];

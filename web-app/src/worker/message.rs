@@ -251,6 +251,7 @@ mod tests {
             track: Track::Video,
             pid: 256,
             data: vec![],
+            anew: None,
             samples: vec![sample(97_200, true), sample(90_000, false)],
             received: 1_500_000,
         };

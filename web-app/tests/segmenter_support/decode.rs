@@ -69,3 +69,16 @@ pub fn checksums(path: &Path, map: &str) -> Vec<String> {
         .filter_map(|line| line.rsplit(',').next().map(|sum| sum.trim().to_owned()))
         .collect()
 }
+
+/// What ffmpeg complains of when it bears nothing, as Chromium does not; without the muxer's remarks on times.
+pub fn complaints(file: &[u8], name: &str) -> String {
+    let path = std::env::temp_dir().join(format!("complaints-{}-{name}.mp4", std::process::id()));
+    std::fs::write(&path, file).unwrap();
+    let arguments = ["-v", "error", "-err_detect", "explode", "-threads", "1", "-i", path.to_str().unwrap()];
+    let output = Command::new("ffmpeg").args(arguments).args(["-f", "null", "-"]).output().expect("ffmpeg");
+    std::fs::remove_file(path).unwrap();
+    String::from_utf8_lossy(&output.stderr)
+        .lines()
+        .filter(|line| line.contains("h264") || line.contains("Error"))
+        .collect()
+}

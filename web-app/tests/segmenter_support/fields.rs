@@ -108,6 +108,12 @@ pub struct Picture {
 impl Picture {
     /// Its one slice.
     pub fn slice(&self) -> Vec<u8> {
+        self.slice_with(None, &[])
+    }
+
+    /// The same, which refers to the picture whose number is so much less than its own, and discards those whose numbers
+    /// are so much less.
+    pub fn slice_with(&self, refers: Option<u32>, discards: &[u32]) -> Vec<u8> {
         let idr = self.kind == Kind::Idr;
         let mut b = Bits::default();
         b.ue(0).ue(if self.kind == Kind::P { 5 } else { 7 }).ue(self.pps).put(self.frame_num % 16, 4);
@@ -120,11 +126,20 @@ impl Picture {
             b.ue(self.frame_num);
         }
         b.put(self.order % 64, 6);
-        if self.kind == Kind::P {
-            b.put(0, 2);
+        match refers {
+            _ if self.kind != Kind::P => {}
+            None => drop(b.put(0, 2)),
+            Some(back) => drop(b.put(1, 2).ue(0).ue(back - 1).ue(3)),
         }
         if self.reference {
-            b.put(0, if idr { 2 } else { 1 });
+            b.put(0, if idr { 2 } else { u32::from(discards.is_empty()) });
+        }
+        if self.reference && !discards.is_empty() {
+            b.put(1, 1);
+            for back in discards {
+                b.ue(1).ue(back - 1);
+            }
+            b.ue(0);
         }
         // slice_qp_delta, disable_deblocking_filter_idc.
         b.ue(0).ue(1);

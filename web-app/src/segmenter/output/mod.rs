@@ -133,6 +133,10 @@ pub struct Media {
     pub pid: u16,
     /// The segment.
     pub data: Vec<u8>,
+    /// The segment in place of it for a decoder that began at the last random access point: one that is not the first,
+    /// of which a stream's pictures go on naming those before it (ISO/IEC 14496-10, 8.2.5) and are shown before it though
+    /// they need them. `None` where it is the same.
+    pub anew: Option<Vec<u8>>,
     /// The samples in it, in decoding order.
     pub samples: Vec<Sample>,
     /// When the helper received the bytes that completed it.
@@ -150,7 +154,7 @@ pub struct Sample {
     pub duration: u32,
     /// The stream's own presentation time, unwrapped, in 90 kHz ticks.
     pub source_pts: i64,
-    /// Whether decoding can start here.
+    /// Whether decoding can start here, with [`Media::anew`] where there is one.
     pub key: bool,
     /// Length in bytes.
     pub size: u32,

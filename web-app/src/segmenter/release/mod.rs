@@ -4,6 +4,7 @@
 pub(in crate::segmenter) mod cues;
 pub(in crate::segmenter) mod presentation;
 pub(in crate::segmenter) mod start;
+mod started;
 
 mod programme;
 

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use amt_shared::clock::TICKS_PER_SECOND;
 
 use super::cues::Boundary;
+use super::started::{begun_anew, started};
 use crate::segmenter::Takes;
 use crate::segmenter::audio::boundaries::Boundaries;
 use crate::segmenter::audio::config::{AudioConfig, Way};
@@ -119,7 +120,7 @@ impl Presentation {
         received: Micros,
         outputs: &mut VecDeque<Output>,
     ) {
-        let VideoFrame { segment, dts, pts, step, key, after_loss, captions } = frame;
+        let VideoFrame { segment, anew, start, dts, pts, step, key, sync, after_loss, captions } = frame;
         let mut told = |reason| outputs.push_back(Output::Discontinuity { track: Track::Video, reason });
         let place = &mut self.video;
         let at = timeline.place(
@@ -154,18 +155,23 @@ impl Presentation {
         // A frame that comes too early for its time is cut short, not to nothing.
         let end = (target + step).max(begin + (step / 2).max(1));
         place.end = Some(end);
-        let samples = vec![Sample {
+        let sample = Sample {
             dts: begin as u64,
             pts: pts - dts + target,
             duration: (end - begin) as u32,
             source_pts: pts,
-            key,
+            key: sync,
             size: (segment.len() - fmp4::header_len(1)) as u32,
             offset: 0,
-        }];
+        };
         let (track, pid) = (Track::Video, place.pid);
         let times = (target, pts - dts + target, pts);
-        self.give(Media { track, pid, data: segment, samples, received }, outputs);
+        let mut media = Media { track, pid, data: segment, anew: None, samples: vec![sample], received };
+        match anew {
+            Some(data) => media.anew = Some(begun_anew(start, data, &media, self.sequence)),
+            None => started(start, &mut media),
+        }
+        self.give(media, key, outputs);
         self.video.captions.picture(pid, times, captions, outputs);
     }
 
@@ -260,7 +266,7 @@ impl Presentation {
                 sample.offset = offset;
                 offset += sample.size;
             }
-            outputs.push_back(Output::Media(Media { track, pid, data, samples, received }));
+            outputs.push_back(Output::Media(Media { track, pid, data, anew: None, samples, received }));
             return;
         }
         let header = fmp4::header_len(samples.len());
@@ -268,13 +274,16 @@ impl Presentation {
         segment.resize(header, 0);
         segment.extend_from_slice(&place.data);
         place.data.clear();
-        self.give(Media { track, pid, data: segment, samples, received }, outputs);
+        self.give(Media { track, pid, data: segment, anew: None, samples, received }, true, outputs);
     }
 
-    /// Gives a segment whose data has room for its header.
-    fn give(&mut self, mut media: Media, outputs: &mut VecDeque<Output>) {
+    /// Gives a segment whose data has room for its header; with `key` decoding can begin with it, if not as it is.
+    fn give(&mut self, mut media: Media, key: bool, outputs: &mut VecDeque<Output>) {
         self.sequence = self.sequence.wrapping_add(1);
         fmp4::write_header(&mut media.data, self.sequence, &mut media.samples);
+        if let Some(first) = media.samples.first_mut() {
+            first.key = key;
+        }
         outputs.push_back(Output::Media(media));
     }
 }

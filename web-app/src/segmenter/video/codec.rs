@@ -27,6 +27,25 @@ pub(in crate::segmenter) trait VideoCodec: Debug + Default {
     /// whether pictures that are shown before it need what is not there.
     fn begin(&mut self, header: &Self::Header, clean: bool) -> bool;
 
+    /// A random access point in mid-stream, with which another decoder may begin: one that a player makes, or one that
+    /// forgets all pictures because the player jumps. Gives whether pictures that are shown before it need what such
+    /// a decoder does not have.
+    fn passes(&mut self, _header: &Self::Header) -> bool {
+        false
+    }
+
+    /// Appends a picture in place of this one, which follows a random access point and is shown before it: for this
+    /// decoder, which began there, or else for one that begins there. `false` where none is needed.
+    fn stand_in(
+        &self,
+        _unit: &Unit<'_, Self::Header>,
+        _sets: &Self::Sets,
+        _began: bool,
+        _sample: &mut Vec<u8>,
+    ) -> bool {
+        false
+    }
+
     /// Whether this picture cannot be decoded although nothing was lost.
     fn leaves_out(&self, header: &Self::Header) -> bool;
 
@@ -73,11 +92,48 @@ pub(in crate::segmenter) trait VideoCodec: Debug + Default {
         None
     }
 
-    /// Appends the unit as a sample; with `keep_sets` also the parameter sets in it.
-    fn sample(&self, unit: &Unit<'_, Self::Header>, sets: &Self::Sets, keep_sets: bool, sample: &mut Vec<u8>);
+    /// Whether decoding can begin with this picture, of a random access point, by itself. Otherwise the picture is
+    /// complete only some pictures later, and what it refers to has to be made up.
+    fn is_whole(_header: &Self::Header) -> bool {
+        true
+    }
+
+    /// Pictures that a decoder is given before this one where it begins with it, each a sample; empty for none.
+    fn start(&self, _header: &Self::Header, _sets: &Self::Sets) -> Vec<Vec<u8>> {
+        Vec::new()
+    }
+
+    /// Appends the unit as a sample; with `keep_sets` also the parameter sets in it. Gives all of `sample` as a decoder
+    /// needs it that began at the last random access point, where that is another.
+    fn sample(
+        &self,
+        unit: &Unit<'_, Self::Header>,
+        sets: &Self::Sets,
+        form: Form,
+        sample: &mut Vec<u8>,
+    ) -> Option<Vec<u8>>;
 
     /// The closed captions of a NAL unit that was noted to have some, appended to `captions`.
     fn captions(nal_unit: &[u8], captions: &mut Vec<u8>);
+}
+
+/// How a unit is written as a sample.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) struct Form {
+    /// With the parameter sets in it.
+    pub(in crate::segmenter) keep_sets: bool,
+    /// Behind pictures of [`VideoCodec::start`], with which decoding begins, stands this one.
+    pub(in crate::segmenter) started: Started,
+}
+
+/// Whether decoding begins with made-up pictures before this one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) enum Started {
+    No,
+    /// Yes.
+    Here,
+    /// Only where a decoder begins with it later.
+    Anew,
 }
 
 /// What a picture's headers say, whatever the codec.

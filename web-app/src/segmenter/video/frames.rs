@@ -5,7 +5,7 @@
 
 use amt_shared::clock::TICKS_PER_SECOND;
 
-use super::codec::{Configuration, Due, Facts, MadeUp, Step, VideoCodec};
+use super::codec::{Configuration, Due, Facts, Form, MadeUp, Started, Step, VideoCodec};
 use super::times::Times;
 use super::unit::Unit;
 use super::{FromUnit, VideoFrame};
@@ -16,6 +16,15 @@ use crate::segmenter::release::Release;
 
 /// Captions of one picture at most: a picture has 31 constructs of three bytes, and two fields may have their own.
 const CAPTIONS_MAX: usize = 256;
+
+/// Pictures that follow a random access point and are shown before it (leading pictures of an open GOP).
+#[derive(Clone, Copy, Debug)]
+struct Leading {
+    /// When that one is shown.
+    until: i64,
+    /// Decoding began there: what they need is not there.
+    began: bool,
+}
 
 /// Makes frames of units.
 #[derive(Debug)]
@@ -29,8 +38,8 @@ pub(in crate::segmenter) struct VideoFrames<C: VideoCodec> {
     told: Option<Configuration>,
     /// Nothing is given out until the next random access point.
     waiting: bool,
-    /// After decoding began at a picture that others before it are shown after: those need what is not there.
-    leading_until: Option<i64>,
+    /// After a picture that others behind it are shown before.
+    leading: Option<Leading>,
     /// Frames were lost since the last one that was given out.
     lost: bool,
     /// The last whole picture, and its decoding time.
@@ -47,7 +56,7 @@ impl<C: VideoCodec> VideoFrames<C> {
             init: None,
             told: None,
             waiting: true,
-            leading_until: None,
+            leading: None,
             lost: false,
             last: None,
             times: Times::default(),
@@ -85,45 +94,49 @@ impl<C: VideoCodec> VideoFrames<C> {
         // Also of pictures that are left out: they are not missing.
         self.last = Some((header, dts));
         self.codec.seen(unit, &header, sets);
+        let mut form = Form { keep_sets: false, started: Started::No };
+        let mut start = Vec::new();
         if unit.key {
-            let begins = core::mem::take(&mut self.waiting);
-            let clean = self.waits() || self.makes_up();
-            let leading = begins && self.codec.begin(&header, clean);
-            self.leading_until = leading.then_some(pts);
-            let outdated = due.as_ref().is_some_and(|due| self.codec.outdated(due, sets));
-            if outdated || self.init != Some(facts.configuration) || self.codec.begins_anew() {
-                let Some(configuration) = self.codec.configuration(&header, sets, self.makes_up()) else {
-                    self.waiting = true;
-                    return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
-                };
-                self.init = Some(facts.configuration);
-                // Sets of another number may say the same.
-                if self.codec.begins_anew() || self.told.as_ref() != Some(&configuration) {
-                    self.told = Some(configuration.clone());
-                    release.video(self.pid, FromUnit::Init(self.initialisation(configuration)));
-                    if self.codec.unsettled() {
-                        release.video(self.pid, FromUnit::Unsettled);
-                    }
-                }
+            let Some(anew) = due.as_ref().and_then(|due| self.random_access(due, &facts, sets, release)) else {
+                return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
+            };
+            if self.makes_up() {
+                start = self.codec.start(&header, sets);
             }
-        } else if self.leading_until.is_some_and(|shown| pts < shown) {
-            return;
+            if !start.is_empty() {
+                form.started = if anew { Started::Here } else { Started::Anew };
+            }
         }
         if self.codec.leaves_out(&header) {
+            return;
+        }
+        let leading = self.leading.filter(|leading| !unit.key && pts < leading.until);
+        let stand_in = leading.and_then(|leading| self.stand_in(unit, sets, leading.began));
+        let begins = leading.is_some_and(|leading| leading.began);
+        if begins && stand_in.is_none() {
             return;
         }
         if let Some(due) = &due {
             self.codec.given(due, sets);
         }
-        let keep_sets = self.init.is_none_or(|(generation, _)| generation != facts.configuration.0);
-        let header_len = fmp4::header_len(1);
-        let mut segment = Vec::with_capacity(header_len + unit.size());
-        segment.resize(header_len, 0);
-        self.codec.sample(unit, sets, keep_sets, &mut segment);
+        let (segment, anew) = match stand_in {
+            Some(stand_in) if begins => (stand_in, None),
+            stand_in => {
+                form.keep_sets = self.init.is_none_or(|(generation, _)| generation != facts.configuration.0);
+                let mut segment = Vec::with_capacity(fmp4::header_len(1) + unit.size());
+                segment.resize(fmp4::header_len(1), 0);
+                let anew = self.codec.sample(unit, sets, form, &mut segment);
+                (segment, stand_in.or(anew))
+            }
+        };
         release.video(
             self.pid,
             FromUnit::Frame(VideoFrame {
                 segment,
+                anew,
+                // A picture of a gradual refresh is none by itself.
+                sync: unit.key && (start.is_empty() || C::is_whole(&header)),
+                start,
                 dts,
                 pts,
                 step: self.times.step(),
@@ -153,6 +166,52 @@ impl<C: VideoCodec> VideoFrames<C> {
     pub(in crate::segmenter) fn truncated(&mut self) {
         self.last = None;
         self.lost = true;
+    }
+
+    /// A random access point: decoding begins with it, or may begin with it elsewhere. Gives whether a decoder has nothing
+    /// before it; `None` where its initialisation segment cannot be made.
+    fn random_access(
+        &mut self,
+        due: &Due<'_, C::Header>,
+        facts: &Facts,
+        sets: &C::Sets,
+        release: &mut Release,
+    ) -> Option<bool> {
+        let clean = self.waits() || self.makes_up();
+        let mut begins = core::mem::take(&mut self.waiting);
+        let mut leading = begins && self.codec.begin(due.header, clean);
+        let mut anew = false;
+        let outdated = self.codec.outdated(due, sets);
+        if outdated || self.init != Some(facts.configuration) || self.codec.begins_anew() {
+            let Some(configuration) = self.codec.configuration(due.header, sets, self.makes_up()) else {
+                self.waiting = true;
+                return None;
+            };
+            self.init = Some(facts.configuration);
+            // Sets of another number may say the same.
+            if self.codec.begins_anew() || self.told.as_ref() != Some(&configuration) {
+                self.told = Some(configuration.clone());
+                anew = true;
+                release.video(self.pid, FromUnit::Init(self.initialisation(configuration)));
+                if self.codec.unsettled() {
+                    release.video(self.pid, FromUnit::Unsettled);
+                }
+                if !begins {
+                    // With an initialisation segment decoders forget all pictures.
+                    begins = true;
+                    leading = self.codec.begin(due.header, clean);
+                }
+            }
+        }
+        leading |= !begins && self.codec.passes(due.header);
+        self.leading = leading.then_some(Leading { until: due.pts, began: begins });
+        Some(anew)
+    }
+
+    /// A segment with pictures in place of a leading one, and room for its header.
+    fn stand_in(&self, unit: &Unit<'_, C::Header>, sets: &C::Sets, began: bool) -> Option<Vec<u8>> {
+        let mut segment = vec![0; fmp4::header_len(1)];
+        (self.makes_up() && self.codec.stand_in(unit, sets, began, &mut segment)).then_some(segment)
     }
 
     /// Whether the last clean picture is held after a loss: also for a decoder that bears no error, where pictures
@@ -210,7 +269,18 @@ impl<C: VideoCodec> VideoFrames<C> {
         let mut segment = vec![0; fmp4::header_len(1)];
         segment.extend(sample);
         let (step, after_loss) = (self.times.step(), core::mem::take(&mut self.lost));
-        let frame = VideoFrame { segment, dts, pts, step, key: false, after_loss, captions: Vec::new() };
+        let frame = VideoFrame {
+            segment,
+            anew: None,
+            start: Vec::new(),
+            dts,
+            pts,
+            step,
+            key: false,
+            sync: false,
+            after_loss,
+            captions: Vec::new(),
+        };
         release.video(self.pid, FromUnit::Frame(frame));
     }
 

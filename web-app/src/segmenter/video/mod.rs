@@ -27,11 +27,18 @@ pub(super) use frames::VideoFrames;
 pub(super) struct VideoFrame {
     /// The sample behind room for the header of its segment.
     pub(super) segment: Vec<u8>,
+    /// The same as a decoder needs it that began at the last random access point, where that is another.
+    pub(super) anew: Option<Vec<u8>>,
+    /// Samples before it, with which decoding begins, each made up and shown for no time: before `anew` if there is such.
+    pub(super) start: Vec<Vec<u8>>,
     pub(super) dts: i64,
     pub(super) pts: i64,
     /// How long a frame lasts, as far as is known.
     pub(super) step: i64,
+    /// Decoding can begin here.
     pub(super) key: bool,
+    /// Whether it can begin with this frame by itself, without `start`.
+    pub(super) sync: bool,
     /// Frames before it are missing.
     pub(super) after_loss: bool,
     /// `cc_data` constructs of its closed captions, three bytes each; empty for none.

@@ -7,7 +7,7 @@
 use super::framing::ObuFraming;
 use super::{FrameHeader, Obu, Sequence, kind, leb128, obu, sei, unescape, unescape_into};
 use crate::segmenter::fmp4::{self, HdrMetadata};
-use crate::segmenter::video::codec::{Configuration, Due, Facts, NalCodec, Role, Step, VideoCodec};
+use crate::segmenter::video::codec::{Configuration, Due, Facts, Form, NalCodec, Role, Step, VideoCodec};
 use crate::segmenter::video::parameter_sets::UNIT_MAX;
 use crate::segmenter::video::unit::{Nal, Notes, Unit};
 
@@ -141,7 +141,7 @@ impl VideoCodec for Av1 {
 
     /// OBUs with their sizes, without those that only structure the stream. Where decoding can start, the sequence
     /// header stands first.
-    fn sample(&self, unit: &Unit<'_, FrameHeader>, sets: &Sets, _keep_sets: bool, sample: &mut Vec<u8>) {
+    fn sample(&self, unit: &Unit<'_, FrameHeader>, sets: &Sets, _form: Form, sample: &mut Vec<u8>) -> Option<Vec<u8>> {
         if unit.key
             && unit.nals().all(|(kind, _)| kind != obu::SEQUENCE_HEADER)
             && let Some((_, written)) = &sets.sequence
@@ -166,6 +166,7 @@ impl VideoCodec for Av1 {
                 parsed.write(sample);
             }
         }
+        None
     }
 
     fn captions(nal_unit: &[u8], captions: &mut Vec<u8>) {

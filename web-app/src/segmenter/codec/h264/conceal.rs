@@ -76,6 +76,7 @@ impl Concealment {
                 frame_num: ((i64::from(before.place.frame_num) + number) % numbers) as u32,
                 poc_lsb: sps.picture_order_after(before.place.poc_lsb, between(0, order, number)),
                 reference: true,
+                field: None,
             },
             dts: due.dts - (count - number) * due.step,
             pts: between(before.pts, due.pts, number),
@@ -88,12 +89,13 @@ impl Concealment {
         let before = self.reference?;
         let Due { dts, pts, .. } = *due;
         if !self.astray {
-            return Some(Placed { place: SkipPlace::of(due.header), dts, pts });
+            return Some(Placed { place: SkipPlace { field: None, ..SkipPlace::of(due.header) }, dts, pts });
         }
         let place = SkipPlace {
             frame_num: (before.place.frame_num + 1) % sps.frame_numbers(),
             poc_lsb: sps.picture_order_after(before.place.poc_lsb, 2),
             reference: true,
+            field: None,
         };
         // In decoding order, as their picture order is.
         Some(Placed { place, dts, pts: (dts + before.pts - before.dts).max(self.shown + due.step / 2) })

@@ -6,10 +6,11 @@ use std::borrow::Cow;
 use super::conceal::{Concealment, Placed};
 use super::reorder::Reordering;
 use super::skip::{SkipPlace, skip_picture, skip_pps};
-use super::{Parity, Pps, Present, SliceHeader, Sps, has_slice_header, nal, sei, without_missing};
+use super::start::{RECOVERY_POINT, start};
+use super::{Marking, Parity, Pps, Present, SliceHeader, Sps, has_slice_header, nal, sei};
 use crate::segmenter::fmp4;
 use crate::segmenter::video::codec::{
-    Configuration, Due, Facts, MadeUp, NalCodec, Order, Role, StartCodes, Step, VideoCodec,
+    Configuration, Due, Facts, Form, MadeUp, NalCodec, Order, Role, StartCodes, Started, Step, VideoCodec,
 };
 use crate::segmenter::video::parameter_sets::{ParameterSets, UNIT_MAX};
 use crate::segmenter::video::unit::{Nal, Notes, Unit};
@@ -19,6 +20,8 @@ use crate::segmenter::video::unit::{Nal, Notes, Unit};
 pub(in crate::segmenter) struct H264 {
     /// After decoding began at a picture that is no IDR: what a decoder has since.
     present: Option<Present>,
+    /// What a decoder has that began at the last random access point in mid-stream, where that is no IDR picture.
+    anew: Option<Present>,
     /// Pictures in a row that no other refers to: now, and at most.
     disposable: [i64; 2],
     concealment: Concealment,
@@ -33,25 +36,25 @@ impl H264 {
     /// A made-up picture at its place, which a decoder has then.
     fn make_up(&mut self, placed: Placed, sps: &Sps) -> Option<MadeUp> {
         let Placed { place, dts, pts } = placed;
-        let nal = skip_picture(sps, self.skip_pps?, place)?;
+        let nal = skip_picture(sps, self.skip_pps?, place, &[])?;
         self.concealment.given(placed, false);
         self.reordering.given(sps, place.poc_lsb, place.reference, false);
         if place.reference {
             // The operations on reference pictures that it stands for were never done.
-            self.present = Some(Present::since(place.frame_num));
+            let present = Present::since(place.frame_num);
+            self.present = Some(present);
+            self.anew = self.anew.map(|_| present);
         }
-        let mut sample = (nal.len() as u32).to_be_bytes().to_vec();
-        sample.extend(nal);
+        let mut sample = Vec::new();
+        append(&nal, &mut sample);
         Some(MadeUp { sample, dts, pts })
     }
+}
 
-    /// A slice without the mention of pictures that the decoder never had; `None` where it has none.
-    fn without_missing(&self, kind: u8, bytes: &[u8], sets: &Sets) -> Option<Vec<u8>> {
-        let present = self.present.filter(|_| has_slice_header(kind))?;
-        let slice = SliceHeader::parse(bytes, |pps| sets.of_slice(pps))?;
-        let (sps, pps) = sets.of_slice(slice.pps_id)?;
-        without_missing(bytes, sps, pps, present)
-    }
+/// Appends a NAL unit to a sample, with its length (14496-15, 5.3.4.2).
+fn append(nal: &[u8], sample: &mut Vec<u8>) {
+    sample.extend_from_slice(&(nal.len() as u32).to_be_bytes());
+    sample.extend_from_slice(nal);
 }
 
 /// The parameter sets of an H.264 stream.
@@ -124,10 +127,36 @@ impl VideoCodec for H264 {
 
     fn begin(&mut self, header: &SliceHeader, clean: bool) -> bool {
         self.reordering.restart();
-        if !header.idr && clean {
-            self.present = Some(Present::from(header));
-        }
+        self.present = (!header.idr && clean).then(|| Present::from(header));
+        self.anew = None;
         !header.idr
+    }
+
+    fn passes(&mut self, header: &SliceHeader) -> bool {
+        self.anew = (!header.idr).then(|| Present::from(header));
+        !header.idr
+    }
+
+    /// One repetition of the picture before for each picture in the unit, with the operations on reference pictures that
+    /// this has: others follow that count on them, and on its `frame_num`.
+    fn stand_in(&self, unit: &Unit<'_, SliceHeader>, sets: &Sets, began: bool, sample: &mut Vec<u8>) -> bool {
+        let Some((pps_id, present)) = self.skip_pps.zip(if began { self.present } else { self.anew }) else {
+            return false;
+        };
+        let (mut before, mut all, empty) = (None, true, sample.len());
+        for (_, bytes) in unit.nals().filter(|(kind, _)| has_slice_header(*kind)) {
+            let Some(slice) = SliceHeader::parse(bytes, |pps| sets.of_slice(pps)) else { continue };
+            if before.replace(slice.field) == Some(slice.field) || began && !slice.reference {
+                continue;
+            }
+            let Some((sps, pps)) = sets.of_slice(slice.pps_id) else { continue };
+            let marking = Marking::read(bytes, sps, pps).map(|marking| marking.on(present)).unwrap_or_default();
+            match skip_picture(sps, pps_id, SkipPlace::of(&slice), &marking) {
+                Some(nal) => append(&nal, sample),
+                None => all = false,
+            }
+        }
+        all && sample.len() > empty
     }
 
     fn leaves_out(&self, _header: &SliceHeader) -> bool {
@@ -145,7 +174,8 @@ impl VideoCodec for H264 {
         if let Some(sps) = sps {
             self.reordering.given(sps, header.poc_lsb, header.reference, header.idr);
         }
-        self.present = self.present.zip(sps).and_then(|(present, sps)| present.at(header, sps));
+        let at = |present: Option<Present>| present.zip(sps).and_then(|(present, sps)| present.at(header, sps));
+        (self.present, self.anew) = (at(self.present), at(self.anew));
     }
 
     fn configuration(&mut self, header: &SliceHeader, sets: &Sets, make_up: bool) -> Option<Configuration> {
@@ -199,13 +229,37 @@ impl VideoCodec for H264 {
         self.make_up(placed, sps)
     }
 
+    fn is_whole(header: &SliceHeader) -> bool {
+        header.idr || header.intra
+    }
+
+    fn start(&self, header: &SliceHeader, sets: &Sets) -> Vec<Vec<u8>> {
+        let Some((sps, pps)) = sets.sps.get(header.sps_id).zip(self.skip_pps).filter(|_| !header.idr) else {
+            return Vec::new();
+        };
+        let sample = |nals: Vec<Vec<u8>>| {
+            let mut sample = Vec::new();
+            nals.iter().for_each(|nal| append(nal, &mut sample));
+            sample
+        };
+        start(sps, pps, SkipPlace::of(header)).into_iter().map(sample).collect()
+    }
+
     /// NAL units with their lengths, without those that only structure the byte stream, without the parameter sets
     /// that the initialisation segment holds, without what belongs to other layers and views, and without the mention of
-    /// pictures that the decoder never had.
-    fn sample(&self, unit: &Unit<'_, SliceHeader>, sets: &Sets, keep_sets: bool, sample: &mut Vec<u8>) {
-        for (kind, bytes) in unit.nals() {
+    /// pictures that the decoder never had. A random access point says that it is one, which Chromium wants; but behind
+    /// pictures with which decoding begins, those say it, and no decoder may begin without them.
+    fn sample(&self, unit: &Unit<'_, SliceHeader>, sets: &Sets, form: Form, sample: &mut Vec<u8>) -> Option<Vec<u8>> {
+        let mut other = (form.started == Started::Anew).then(|| sample.clone());
+        let repairs = self.present.is_some() || self.anew.is_some();
+        let is_start = |kind, notes: Notes| kind == nal::IDR || notes.recovery_point;
+        let mut unsaid = unit.key
+            && form.started != Started::Here
+            && unit.header.is_some_and(|header| header.intra)
+            && !unit.noted().any(|(kind, _, notes)| is_start(kind, notes));
+        for (kind, bytes, notes) in unit.noted() {
             let kept = match kind {
-                nal::SPS | nal::PPS => keep_sets,
+                nal::SPS | nal::PPS => form.keep_sets,
                 nal::DELIMITER | nal::END_OF_SEQUENCE | nal::END_OF_STREAM | nal::FILLER => false,
                 nal::PREFIX | nal::SUBSET_SPS | nal::EXTENSION | nal::DEPTH_EXTENSION => false,
                 _ => !bytes.is_empty(),
@@ -213,13 +267,33 @@ impl VideoCodec for H264 {
             if !kept {
                 continue;
             }
-            let bytes = match kind {
-                nal::SPS => self.reordering.said(bytes),
-                _ => self.without_missing(kind, bytes, sets).map_or(Cow::Borrowed(bytes), Cow::Owned),
-            };
-            sample.extend_from_slice(&(bytes.len() as u32).to_be_bytes());
-            sample.extend_from_slice(&bytes);
+            let said = if kind == nal::SPS { self.reordering.said(bytes) } else { Cow::Borrowed(bytes) };
+            let (mut here, mut there) = (None, None);
+            if has_slice_header(kind) {
+                if core::mem::take(&mut unsaid) {
+                    append(&RECOVERY_POINT, sample);
+                }
+                if repairs
+                    && let Some(slice) = SliceHeader::parse(bytes, |pps| sets.of_slice(pps))
+                    && let Some((sps, pps)) = sets.of_slice(slice.pps_id)
+                    && let Some(marking) = Marking::read(bytes, sps, pps)
+                {
+                    here = self.present.and_then(|present| marking.without_missing(bytes, pps, present));
+                    there = self.anew.and_then(|present| marking.without_missing(bytes, pps, present));
+                }
+            }
+            if there.is_some() && there != here {
+                other.get_or_insert_with(|| sample.clone());
+            }
+            let here = here.as_deref().unwrap_or(&said);
+            if !(notes.recovery_point && form.started == Started::Here) {
+                append(here, sample);
+            }
+            if let Some(other) = other.as_mut().filter(|_| !(notes.recovery_point && form.started == Started::Anew)) {
+                append(there.as_deref().unwrap_or(here), other);
+            }
         }
+        other
     }
 
     fn captions(nal_unit: &[u8], captions: &mut Vec<u8>) {

@@ -5,7 +5,7 @@
 //! them takes that for an error, which in Chromium ends the playback. So these operations are taken out; those
 //! on pictures that are there stay, and where none is left the sliding window does its work.
 
-use super::{Pps, SliceHeader, Sps, nal, unescape};
+use super::{Pps, SliceHeader, Sps, nal, unescape, unescape_into};
 use crate::segmenter::bits::{BitReader, BitWriter};
 use crate::segmenter::codec::escape;
 
@@ -13,6 +13,7 @@ use crate::segmenter::codec::escape;
 const HEADER_MAX: usize = 1024;
 /// Operations in one header at most: one for each field that can be kept, and the bounds.
 const OPERATIONS_MAX: usize = 70;
+
 /// Which pictures a decoder has had since it began.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::segmenter) struct Present {
@@ -47,70 +48,91 @@ impl Present {
 }
 
 /// `memory_management_control_operation` and its operands.
-type Operation = (u32, [Option<u32>; 2]);
+pub(super) type Operation = (u32, [Option<u32>; 2]);
 
-/// The slice `nal_unit` without operations on pictures that are not there; `None` where it has no such or cannot
-/// be read.
-pub(in crate::segmenter) fn without_missing(
-    nal_unit: &[u8],
-    sps: &Sps,
-    pps: &Pps,
-    present: Present,
-) -> Option<Vec<u8>> {
-    let (&header, rest) = nal_unit.split_first()?;
-    if header & 0x1F != nal::SLICE || header & 0x60 == 0 {
-        return None;
+/// What a slice of a reference picture says of those to keep, and where that stands.
+#[derive(Debug)]
+pub(in crate::segmenter) struct Marking {
+    slice: SliceHeader,
+    slice_type: u32,
+    /// Bits of the plain bytes before `dec_ref_pic_marking`, and up to its end.
+    from: usize,
+    to: usize,
+    /// None where the sliding window is used.
+    operations: Vec<Operation>,
+}
+
+impl Marking {
+    /// Reads it; `None` of an IDR picture, of one that no other refers to, and where it cannot be read.
+    pub(super) fn read(nal_unit: &[u8], sps: &Sps, pps: &Pps) -> Option<Self> {
+        let (&header, rest) = nal_unit.split_first()?;
+        if header & 0x1F != nal::SLICE || header & 0x60 == 0 {
+            return None;
+        }
+        let mut start = [0; HEADER_MAX];
+        let length = unescape_into(&rest[..rest.len().min(HEADER_MAX)], &mut start);
+        let mut r = BitReader::new(&start[..length]);
+        let (slice, slice_type) = SliceHeader::read(header, &mut r, |_| Some((sps, pps)))?;
+        skip_to_marking(&mut r, slice_type, sps, pps)?;
+        let from = r.position();
+        let operations = read_operations(&mut r)?;
+        Some(Self { slice, slice_type, from, to: r.position(), operations })
     }
-    let start = unescape(rest, HEADER_MAX);
-    let mut r = BitReader::new(&start);
-    let (slice, slice_type) = SliceHeader::read(header, &mut r, |_| Some((sps, pps)))?;
-    skip_to_marking(&mut r, slice_type, sps, pps)?;
-    let marking = r.position();
-    let all = read_operations(&mut r)?;
-    let kept: Vec<Operation> = all
-        .iter()
-        .filter(|operation| match operation {
-            (1 | 3, [Some(back), _]) => present.has(back.saturating_add(1), &slice),
+
+    /// The operations on pictures that are there.
+    pub(super) fn on(&self, present: Present) -> Vec<Operation> {
+        let there = |operation: &&Operation| match operation {
+            (1 | 3, [Some(back), _]) => present.has(back.saturating_add(1), &self.slice),
             // A long-term picture: streams with those begin with them.
             (2, _) => false,
             _ => true,
-        })
-        .copied()
-        .collect();
-    if kept.len() == all.len() {
-        return None;
+        };
+        self.operations.iter().filter(there).copied().collect()
     }
-    let behind = r.position();
 
-    let plain = unescape(rest, usize::MAX);
-    let mut w = BitWriter::default();
-    w.copy(&mut BitReader::new(&plain), marking)?;
-    w.put(u32::from(!kept.is_empty()), 1);
-    for (operation, operands) in &kept {
-        w.ue(*operation);
-        operands.iter().flatten().for_each(|operand| {
-            w.ue(*operand);
-        });
+    /// `nal_unit`, which this is of, without operations on pictures that are not there; `None` where it has no such.
+    pub(super) fn without_missing(&self, nal_unit: &[u8], pps: &Pps, present: Present) -> Option<Vec<u8>> {
+        let kept = self.on(present);
+        if kept.len() == self.operations.len() {
+            return None;
+        }
+        let (&header, rest) = nal_unit.split_first()?;
+        let plain = unescape(rest, usize::MAX);
+        let mut w = BitWriter::default();
+        w.copy(&mut BitReader::new(&plain), self.from)?;
+        write_operations(&mut w, &kept);
+        let mut from = BitReader::new(&plain);
+        from.skip(self.to);
+        let more = pps.more?;
+        if more.cabac {
+            let mut r = from.clone();
+            skip_to_data(&mut r, self.slice_type, more.deblocking_filter_control_present)?;
+            w.copy(&mut from, r.position() - self.to)?;
+            // cabac_alignment_one_bit, then the data as it is.
+            w.align_with_ones();
+            w.bytes(plain.get(r.position().div_ceil(8)..)?);
+        } else {
+            w.copy(&mut from, plain.len() * 8 - self.to)?;
+        }
+        let mut bytes = w.finish();
+        // Bits that moved forward may leave the last byte empty.
+        bytes.truncate(bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count());
+        Some(escape(header, &bytes))
     }
-    if !kept.is_empty() {
+}
+
+/// `dec_ref_pic_marking` of a picture that is no IDR picture: these operations, or the sliding window (7.3.3.3).
+pub(super) fn write_operations(w: &mut BitWriter, operations: &[Operation]) {
+    w.put(u32::from(!operations.is_empty()), 1);
+    for (operation, operands) in operations {
+        w.ue(*operation);
+        for operand in operands.iter().flatten() {
+            w.ue(*operand);
+        }
+    }
+    if !operations.is_empty() {
         w.ue(0);
     }
-    let mut from = BitReader::new(&plain);
-    from.skip(behind);
-    let more = pps.more?;
-    if more.cabac {
-        skip_to_data(&mut r, slice_type, more.deblocking_filter_control_present)?;
-        w.copy(&mut from, r.position() - behind)?;
-        // cabac_alignment_one_bit, then the data as it is.
-        w.align_with_ones();
-        w.bytes(plain.get(r.position().div_ceil(8)..)?);
-    } else {
-        w.copy(&mut from, plain.len() * 8 - behind)?;
-    }
-    let mut bytes = w.finish();
-    // Bits that moved forward may leave the last byte empty.
-    bytes.truncate(bytes.len() - bytes.iter().rev().take_while(|byte| **byte == 0).count());
-    Some(escape(header, &bytes))
 }
 
 /// From the picture order count to `dec_ref_pic_marking` (7.3.3).

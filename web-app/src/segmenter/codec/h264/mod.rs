@@ -13,9 +13,10 @@ mod reorder_tests;
 mod skip;
 mod slice;
 mod sps;
+mod start;
 
 pub(in crate::segmenter) use line::H264;
-use marking::{Present, without_missing};
+use marking::{Marking, Present};
 use pps::Pps;
 use slice::{Parity, SliceHeader};
 pub(in crate::segmenter) use sps::Sps;
@@ -83,7 +84,10 @@ mod tests {
                 let _ = (Sps::parse(unit), Pps::parse(unit), sei::notes(unit));
                 if let Some(sps) = Sps::parse(&changed) {
                     let slice = SliceHeader::parse(unit, |_| Some((&sps, &pps)));
-                    let _ = slice.and_then(|slice| without_missing(unit, &sps, &pps, Present::from(&slice)));
+                    let marking = Marking::read(unit, &sps, &pps);
+                    let _ = slice.zip(marking).and_then(|(slice, marking)| {
+                        marking.without_missing(unit, &pps, Present::from(&slice))
+                    });
                 }
             }
         }

@@ -24,6 +24,8 @@ pub(in crate::segmenter) struct Sps {
     /// Frames that the decoder keeps for reference at most.
     pub(in crate::segmenter) max_num_ref_frames: u32,
     pub(super) frame_mbs_only: bool,
+    /// Macroblocks of a frame are coded in pairs.
+    pub(super) mb_adaptive_frame_field: bool,
     /// Macroblocks of a frame.
     pub(super) macroblocks: u32,
     /// In pixels, after cropping.
@@ -90,9 +92,7 @@ impl Sps {
         let width_mbs = 1 + r.ue().filter(|mbs| *mbs < 1024)?;
         let height_map_units = 1 + r.ue().filter(|units| *units < 1024)?;
         let frame_mbs_only = r.bit()?;
-        if !frame_mbs_only {
-            r.bit()?;
-        }
+        let mb_adaptive_frame_field = !frame_mbs_only && r.bit()?;
         r.bit()?;
         let macroblocks = width_mbs * height_map_units * (2 - u32::from(frame_mbs_only));
         let (mut width, mut height) = (width_mbs * 16, height_map_units * 16 * (2 - u32::from(frame_mbs_only)));
@@ -131,6 +131,7 @@ impl Sps {
             delta_pic_order_always_zero,
             max_num_ref_frames,
             frame_mbs_only,
+            mb_adaptive_frame_field,
             macroblocks,
             width,
             height,

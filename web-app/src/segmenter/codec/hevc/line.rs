@@ -3,7 +3,9 @@
 
 use super::{Pps, SliceHeader, Sps, nal, sei};
 use crate::segmenter::fmp4::{self, HdrMetadata};
-use crate::segmenter::video::codec::{Configuration, Due, Facts, NalCodec, Order, Role, StartCodes, Step, VideoCodec};
+use crate::segmenter::video::codec::{
+    Configuration, Due, Facts, Form, NalCodec, Order, Role, StartCodes, Step, VideoCodec,
+};
 use crate::segmenter::video::parameter_sets::{ParameterSets, UNIT_MAX};
 use crate::segmenter::video::unit::{Nal, Notes, Unit};
 
@@ -200,10 +202,10 @@ impl VideoCodec for Hevc {
     /// NAL units with their lengths, without those that only structure the byte stream, those of other layers, and the
     /// parameter sets that the initialisation segment holds. The end of a sequence stays: what follows is decoded
     /// otherwise.
-    fn sample(&self, unit: &Unit<'_, SliceHeader>, _sets: &Sets, keep_sets: bool, sample: &mut Vec<u8>) {
+    fn sample(&self, unit: &Unit<'_, SliceHeader>, _sets: &Sets, form: Form, sample: &mut Vec<u8>) -> Option<Vec<u8>> {
         for (kind, bytes) in unit.nals() {
             let kept = match kind {
-                nal::VPS..=nal::PPS => keep_sets,
+                nal::VPS..=nal::PPS => form.keep_sets,
                 nal::END_OF_SEQUENCE | nal::END_OF_BITSTREAM | nal::PREFIX_SEI | nal::SUFFIX_SEI => true,
                 _ => Self::role(kind) == Role::Slice,
             };
@@ -212,6 +214,7 @@ impl VideoCodec for Hevc {
                 sample.extend_from_slice(bytes);
             }
         }
+        None
     }
 
     fn captions(nal_unit: &[u8], captions: &mut Vec<u8>) {
