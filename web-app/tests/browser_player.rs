@@ -10,7 +10,7 @@ use std::rc::Rc;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 use wasm_bindgen_test::{wasm_bindgen_test, wasm_bindgen_test_configure};
-use web_sys::HtmlVideoElement;
+use web_sys::{HtmlCanvasElement, HtmlVideoElement};
 
 wasm_bindgen_test_configure!(run_in_browser);
 
@@ -64,6 +64,7 @@ fn is_of(event: &FromWorker, wanted: Track) -> bool {
 struct Stage {
     player: Rc<Player>,
     video: HtmlVideoElement,
+    still: HtmlCanvasElement,
     _tick: Timer,
 }
 
@@ -73,9 +74,10 @@ impl Stage {
         let video: HtmlVideoElement = document.create_element("video").unwrap().unchecked_into();
         document.body().unwrap().append_child(&video).unwrap();
         video.set_muted(true);
-        let player = Rc::new(Player::new(&video));
+        let still: HtmlCanvasElement = document.create_element("canvas").unwrap().unchecked_into();
+        let player = Rc::new(Player::new(&video, &still));
         let ticked = player.clone();
-        Self { player, video, _tick: Timer::every(100.0, move || ticked.tick()) }
+        Self { player, video, still, _tick: Timer::every(100.0, move || ticked.tick()) }
     }
 
     /// At the pace of the pictures, as a channel comes.
@@ -101,7 +103,7 @@ impl Stage {
 
 impl Drop for Stage {
     fn drop(&mut self) {
-        self.player.stop();
+        self.player.stop(false);
         self.video.remove();
     }
 }
@@ -196,4 +198,43 @@ async fn a_hole_is_jumped() {
     stage.feed_live(holed).await;
     stage.until("it is beyond the hole", |stage| stage.video.current_time() > 4.0).await;
     assert_eq!(stage.player.figures().recoveries, 0);
+}
+
+#[wasm_bindgen_test]
+async fn the_last_picture_is_held_until_another_channel_has_its_own() {
+    let stage = Stage::new();
+    stage.feed_live(events(3.0)).await;
+    stage.until("it plays", |stage| stage.video.current_time() > 1.0 && stage.player.figures().frames > 10).await;
+    assert!(stage.still.hidden() && !stage.player.holds_picture(), "nothing covers a picture that plays");
+
+    stage.player.stop(true);
+    assert!(!stage.still.hidden() && stage.player.holds_picture());
+    let drawn = stage.still.to_data_url().unwrap();
+    let empty: HtmlCanvasElement = stage.still.clone_node().unwrap().unchecked_into();
+    assert_ne!(drawn, empty.to_data_url().unwrap(), "it is a picture");
+    stage.player.handle(&FromWorker::Restart, None);
+    assert!(!stage.still.hidden(), "and it stays while the next one begins");
+    stage.feed_live(events(3.0)).await;
+    stage.until("the next one plays", |stage| stage.player.figures().frames > 5 && stage.still.hidden()).await;
+
+    stage.player.stop(false);
+    assert!(stage.still.hidden() && !stage.player.holds_picture(), "whoever stops sees nothing");
+}
+
+#[wasm_bindgen_test]
+async fn a_pause_is_left_for_the_live_edge() {
+    let stage = Stage::new();
+    let mut events = events(8.0);
+    let at = |seconds: f64| move |(event, _): &(FromWorker, Option<ArrayBuffer>)| matches!(event, FromWorker::Media(media) if media.start > seconds);
+    let rest = events.split_off(events.iter().position(at(2.0)).unwrap());
+    stage.feed_live(events).await;
+    stage.until("it plays", |stage| stage.video.current_time() > 0.5).await;
+    stage.video.pause().unwrap();
+    stage.until("it is told as behind", |stage| stage.player.figures().behind).await;
+    let paused_at = stage.video.current_time();
+    stage.feed_live(rest).await;
+    assert!(stage.video.current_time() < paused_at + 0.1, "it stands");
+    stage.player.go_live();
+    stage.until("it plays at the live edge", |stage| stage.video.current_time() > 7.0).await;
+    assert!(!stage.player.figures().behind);
 }

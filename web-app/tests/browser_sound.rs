@@ -71,7 +71,8 @@ async fn plays(ts: &[u8]) {
     let video: HtmlVideoElement = document.create_element("video").unwrap().unchecked_into();
     document.body().unwrap().append_child(&video).unwrap();
     video.set_muted(true);
-    let player = Rc::new(Player::new(&video));
+    let still: web_sys::HtmlCanvasElement = document.create_element("canvas").unwrap().unchecked_into();
+    let player = Rc::new(Player::new(&video, &still));
     let ticked = player.clone();
     let tick = Timer::every(100.0, move || ticked.tick());
     for (event, data) in events(ts) {
@@ -86,7 +87,7 @@ async fn plays(ts: &[u8]) {
     assert_eq!(figures.audio_codec.as_deref(), Some("flac"));
     assert_eq!(figures.recoveries, 0, "{:?}", figures.last_error);
     drop(tick);
-    player.stop();
+    player.stop(false);
     video.remove();
 }
 

@@ -75,7 +75,7 @@ pub fn start() {
         told.set_advice("Reload it to go on.");
         set_text(&told.now, "");
     }));
-    let player = Player::new(&elements.video);
+    let player = Player::new(&elements.video, &elements.still);
     let shared = Rc::new_cyclic(|itself| {
         RefCell::new(App {
             itself: itself.clone(),
@@ -148,6 +148,7 @@ impl App {
             }),
             on(&self.elements.url, "input", Self::check_address),
             on(&self.elements.stop, "click", Self::stop),
+            on(&self.elements.live, "click", Self::go_live),
             on(&self.elements.program, "change", Self::program_chosen),
             on(&self.elements.sound, "change", Self::sound_chosen),
             on(&self.elements.after_loss, "change", Self::after_loss_chosen),
@@ -170,6 +171,7 @@ impl App {
         ];
         let actions = Actions {
             toggle: Rc::new(with(&self.itself, |app| if app.tuned.is_some() { app.stop() } else { app.submitted() })),
+            go_live: Rc::new(with(&self.itself, Self::go_live)),
             touched: Rc::new(with(&self.itself, |app| {
                 app.player.resume();
                 app.show();
@@ -186,6 +188,13 @@ impl App {
             Some(Step::Start) => self.start_worker(),
             Some(Step::End) => self.worker = None,
             None => {}
+        }
+    }
+
+    fn go_live(&mut self) {
+        if self.tuned.is_some() {
+            self.player.go_live();
+            self.show();
         }
     }
 

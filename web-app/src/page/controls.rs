@@ -23,6 +23,8 @@ pub(super) struct Controls {
 pub(super) struct Actions {
     /// Play what stands in the field, or stop what plays.
     pub(super) toggle: Rc<dyn Fn()>,
+    /// Play on at the live edge.
+    pub(super) go_live: Rc<dyn Fn()>,
     /// The viewer has pressed something: the browser now lets sound and picture begin.
     pub(super) touched: Rc<dyn Fn()>,
 }
@@ -174,6 +176,7 @@ fn key(elements: &Elements, actions: &Actions, event: &KeyboardEvent) -> bool {
     match event.key().as_str() {
         " " if !on_control => (actions.toggle)(),
         "k" | "K" => (actions.toggle)(),
+        "l" | "L" => (actions.go_live)(),
         "m" | "M" => toggle_mute(elements, actions),
         "f" | "F" => toggle_full_screen(elements),
         "p" | "P" => return reached(&elements.program),

@@ -2,8 +2,8 @@
 
 use wasm_bindgen::JsCast;
 use web_sys::{
-    Document, Element, HtmlButtonElement, HtmlDetailsElement, HtmlElement, HtmlInputElement, HtmlSelectElement,
-    HtmlVideoElement, Window,
+    Document, Element, HtmlButtonElement, HtmlCanvasElement, HtmlDetailsElement, HtmlElement, HtmlInputElement,
+    HtmlSelectElement, HtmlVideoElement, Window,
 };
 
 /// The document and its elements.
@@ -18,6 +18,7 @@ pub(super) struct Elements {
     pub(super) datalist: HtmlElement,
     pub(super) stage: HtmlElement,
     pub(super) video: HtmlVideoElement,
+    pub(super) still: HtmlCanvasElement,
     pub(super) steps: HtmlElement,
     pub(super) unmute: HtmlButtonElement,
     pub(super) unmute_label: HtmlElement,
@@ -33,6 +34,7 @@ pub(super) struct Elements {
     pub(super) sentence: HtmlElement,
     pub(super) advice: HtmlElement,
     pub(super) now: HtmlElement,
+    pub(super) live: HtmlButtonElement,
     pub(super) stop: HtmlButtonElement,
     pub(super) mute: HtmlButtonElement,
     pub(super) volume: HtmlInputElement,
@@ -57,6 +59,7 @@ impl Elements {
             datalist: by_id(&document, "recent")?,
             stage: by_id(&document, "stage")?,
             video: by_id(&document, "video")?,
+            still: by_id(&document, "still")?,
             steps: by_id(&document, "steps")?,
             unmute: by_id(&document, "unmute")?,
             unmute_label: by_id(&document, "unmute-label")?,
@@ -72,6 +75,7 @@ impl Elements {
             sentence: by_id(&document, "sentence")?,
             advice: by_id(&document, "advice")?,
             now: by_id(&document, "now")?,
+            live: by_id(&document, "live")?,
             stop: by_id(&document, "stop")?,
             mute: by_id(&document, "mute")?,
             volume: by_id(&document, "volume")?,

@@ -105,6 +105,8 @@ pub struct Playing {
     pub bits_per_second: u64,
     /// Delay to live in milliseconds.
     pub delay_ms: Option<f64>,
+    /// Whether it is well further behind than it could be.
+    pub behind: bool,
 }
 
 /// What the status line shows.
@@ -195,7 +197,7 @@ fn receiving(facts: &Facts) -> Line {
         Picture::Moving => {
             return moving(facts, refused);
         }
-        Picture::Paused => return Line::new("receiving", "Paused.", "Playing goes on at the live edge."),
+        Picture::Paused => return Line::new("receiving", "Paused.", "Press Go live to go on at the live edge."),
         Picture::Blocked => {
             return Line::new(
                 "receiving",
@@ -243,7 +245,9 @@ fn receiving(facts: &Facts) -> Line {
             true => "The picture stands still until enough has arrived.",
             false => "The sound is interrupted until enough has arrived.",
         };
-        return Line::new("receiving", sentence, "");
+        let mut line = Line::new("receiving", sentence, "");
+        line.now = facts.playing.delay_ms.map(behind_live).unwrap_or_default();
+        return line;
     }
     if facts.phase_seconds < PATIENCE_SECONDS {
         let sentence = match sound_alone {
@@ -282,14 +286,17 @@ fn moving(facts: &Facts, refused: Option<String>) -> Line {
                 false => "The picture begins with its first undamaged key frame.",
             };
             Some(sentence.to_owned())
+        } else if facts.playing.behind {
+            Some("Press Go live to catch up.".to_owned())
         } else {
             None
         }
     });
-    let sentence = match (without_picture, missing) {
-        (true, _) => "Playing the sound alone.",
-        (false, Some(_)) => "Playing without the sound.",
-        (false, None) => "Playing live.",
+    let sentence = match (without_picture, missing, facts.playing.behind) {
+        (true, ..) => "Playing the sound alone.",
+        (false, Some(_), _) => "Playing without the sound.",
+        (false, None, true) => "Playing behind live.",
+        (false, None, false) => "Playing live.",
     };
     let mut line = Line::new("playing", sentence, advice.unwrap_or_default());
     line.now = playing(&facts.playing);
@@ -322,9 +329,13 @@ fn playing(playing: &Playing) -> String {
         parts.push(bit_rate(playing.bits_per_second));
     }
     if let Some(delay) = playing.delay_ms {
-        parts.push(format!("{:.2} s behind live", delay / 1000.0));
+        parts.push(behind_live(delay));
     }
     parts.join(", ")
+}
+
+fn behind_live(delay_ms: f64) -> String {
+    format!("{:.2} s behind live", delay_ms / 1000.0)
 }
 
 /// A rate for people.
@@ -436,10 +447,25 @@ mod tests {
             codecs: vec!["avc1.64001f".into(), "mp4a.40.2".into()],
             bits_per_second: 1_234_567,
             delay_ms: Some(123.4),
+            behind: false,
         };
         let line = line(&facts);
         assert_eq!((line.phase, line.sentence.as_str()), ("playing", "Playing live."));
         assert_eq!(line.now, "640×360, H.264 and AAC, 1.2 Mbit/s, 0.12 s behind live");
+    }
+
+    #[test]
+    fn whoever_has_fallen_back_is_told_so_and_how_far_while_the_picture_stands() {
+        let mut facts = receiving_facts();
+        facts.picture = Picture::Moving;
+        facts.has_played = true;
+        facts.program = Some(Program { playable: true, picture: true, ..Program::default() });
+        facts.playing = Playing { size: (640, 360), delay_ms: Some(8200.0), behind: true, ..Playing::default() };
+        let behind = line(&facts);
+        assert_eq!((behind.phase, behind.sentence.as_str()), ("playing", "Playing behind live."));
+        assert!(behind.advice.contains("Go live") && behind.now.contains("8.20 s behind live"), "{behind:?}");
+        facts.picture = Picture::None;
+        assert_eq!(line(&facts).now, "8.20 s behind live");
     }
 
     #[test]

@@ -27,7 +27,7 @@ impl App {
     }
 
     pub(super) fn play(&mut self, address: &str) {
-        self.leave();
+        self.leave(true);
         self.elements.url.set_value(address);
         self.show_address_error(None);
         self.tuned = Some(address.to_owned());
@@ -43,14 +43,14 @@ impl App {
 
     pub(super) fn stop(&mut self) {
         self.chosen = true;
-        self.leave();
+        self.leave(false);
         self.ask(&ToWorker::Stop);
         self.set_hash("");
         self.show();
     }
 
-    /// Forgets the channel that was played.
-    pub(super) fn leave(&mut self) {
+    /// Forgets the channel that was played, all but its last picture where another one follows.
+    fn leave(&mut self, another_follows: bool) {
         self.tuned = None;
         self.status = None;
         self.stats = ChannelStats::default();
@@ -62,7 +62,7 @@ impl App {
         self.recoveries_seen = 0;
         self.has_played = false;
         self.has_shown = false;
-        self.player.stop();
+        self.player.stop(another_follows);
     }
 
     /// Plays the address behind `#`, if it is another one than what plays.

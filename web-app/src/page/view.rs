@@ -53,6 +53,7 @@ impl App {
                     .collect(),
                 bits_per_second: self.stats.bits_per_second,
                 delay_ms: figures.delay_ms,
+                behind: figures.behind,
             },
         });
         let elements = &self.elements;
@@ -63,8 +64,16 @@ impl App {
 
         let busy = ["resolving", "discovering", "requesting", "joined", "receiving", "silent"].contains(&line.phase);
         set_data(&elements.stage, "busy", if busy { "true" } else { "false" });
-        let has_picture = self.tuned.is_some() && self.player.has_picture();
-        set_data(&elements.stage, "picture", if has_picture { "true" } else { "false" });
+        let tuned = self.tuned.is_some();
+        // The last picture of what played before stands for what is on its way, and not for what will not come.
+        let comes = tuned && !["failed", "helper_unreachable"].contains(&line.phase);
+        let shown = match () {
+            () if tuned && self.player.has_picture() => "true",
+            () if comes && self.player.holds_picture() => "held",
+            () => "false",
+        };
+        set_data(&elements.stage, "picture", shown);
+        elements.live.set_hidden(!tuned || !figures.behind);
         let blocked = picture == Picture::Blocked;
         let silent = picture == Picture::Moving && figures.audio_codec.is_some() && elements.video.muted();
         // A viewer who has muted it does not need to be asked.

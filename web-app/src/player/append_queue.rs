@@ -19,7 +19,12 @@ pub enum Append<B> {
         data: B,
     },
     /// Append these media segments, in one.
-    Media(Vec<B>),
+    Media {
+        /// The segments.
+        segments: Vec<B>,
+        /// Where decoding can begin in them, in seconds.
+        points: Vec<f64>,
+    },
 }
 
 /// The queue of one track.
@@ -34,7 +39,7 @@ pub struct AppendQueue<B> {
 #[derive(Debug)]
 enum Waiting<B> {
     Init { mime: String, data: B },
-    Media { data: B, bytes: usize },
+    Media { data: B, bytes: usize, point: Option<f64> },
 }
 
 impl<B> Default for AppendQueue<B> {
@@ -50,8 +55,10 @@ impl<B> AppendQueue<B> {
         self.needs_key = true;
     }
 
-    /// Takes a media segment. It is left out while a random access point is waited for.
-    pub fn push_media(&mut self, data: B, bytes: usize, key: bool) {
+    /// Takes a media segment, and where decoding can begin in it, in seconds. It is left out while a random access point is
+    /// waited for.
+    pub fn push_media(&mut self, data: B, bytes: usize, point: Option<f64>) {
+        let key = point.is_some();
         if self.needs_key && !key {
             return;
         }
@@ -66,7 +73,7 @@ impl<B> AppendQueue<B> {
         }
         self.needs_key = false;
         self.bytes += bytes;
-        self.waiting.push_back(Waiting::Media { data, bytes });
+        self.waiting.push_back(Waiting::Media { data, bytes, point });
     }
 
     /// The next thing to append.
@@ -76,18 +83,19 @@ impl<B> AppendQueue<B> {
         {
             return Some(Append::Init { mime, data });
         }
-        let (mut media, mut total) = (Vec::new(), 0);
+        let (mut segments, mut points, mut total) = (Vec::new(), Vec::new(), 0);
         while let Some(Waiting::Media { bytes, .. }) = self.waiting.front() {
             total += bytes;
-            if !media.is_empty() && total > MAX_APPEND_BYTES {
+            if !segments.is_empty() && total > MAX_APPEND_BYTES {
                 break;
             }
-            if let Some(Waiting::Media { data, bytes }) = self.waiting.pop_front() {
+            if let Some(Waiting::Media { data, bytes, point }) = self.waiting.pop_front() {
                 self.bytes -= bytes;
-                media.push(data);
+                segments.push(data);
+                points.extend(point);
             }
         }
-        Some(Append::Media(media))
+        Some(Append::Media { segments, points })
     }
 
     /// How often the bound was met.
@@ -105,38 +113,42 @@ mod tests {
         Append::Init { mime: "m".into(), data: name }
     }
 
+    fn media(segments: &[&'static str], points: &[f64]) -> Append<&'static str> {
+        Append::Media { segments: segments.to_vec(), points: points.to_vec() }
+    }
+
     #[test]
     fn media_before_the_first_random_access_point_is_left_out() {
         let mut queue = AppendQueue::default();
         queue.push_init("m".into(), "init");
-        queue.push_media("late", 1, false);
-        queue.push_media("key", 1, true);
-        queue.push_media("next", 1, false);
+        queue.push_media("late", 1, None);
+        queue.push_media("key", 1, Some(7.0));
+        queue.push_media("next", 1, None);
         assert_eq!(queue.take(), Some(init("init")));
-        assert_eq!(queue.take(), Some(Append::Media(vec!["key", "next"])));
+        assert_eq!(queue.take(), Some(media(&["key", "next"], &[7.0])));
         assert_eq!(queue.take(), None);
     }
 
     #[test]
     fn a_new_initialisation_segment_keeps_its_place() {
         let mut queue = AppendQueue::default();
-        queue.push_media("a", 1, true);
+        queue.push_media("a", 1, Some(1.0));
         queue.push_init("m".into(), "init");
-        queue.push_media("b", 1, true);
-        assert_eq!(queue.take(), Some(Append::Media(vec!["a"])));
+        queue.push_media("b", 1, Some(2.0));
+        assert_eq!(queue.take(), Some(media(&["a"], &[1.0])));
         assert_eq!(queue.take(), Some(init("init")));
-        assert_eq!(queue.take(), Some(Append::Media(vec!["b"])));
+        assert_eq!(queue.take(), Some(media(&["b"], &[2.0])));
     }
 
     #[test]
     fn what_piles_up_is_appended_in_bounded_pieces() {
         let mut queue = AppendQueue::default();
         for _ in 0..5 {
-            queue.push_media("x", MAX_APPEND_BYTES / 2, true);
+            queue.push_media("x", MAX_APPEND_BYTES / 2, Some(0.0));
         }
-        queue.push_media("large", MAX_APPEND_BYTES * 2, false);
+        queue.push_media("large", MAX_APPEND_BYTES * 2, None);
         let sizes: Vec<_> = std::iter::from_fn(|| queue.take())
-            .map(|append| if let Append::Media(media) = append { media.len() } else { 0 })
+            .map(|append| if let Append::Media { segments, .. } = append { segments.len() } else { 0 })
             .collect();
         assert_eq!(sizes, [2, 2, 1, 1]);
         assert_eq!(queue.bytes, 0);
@@ -146,12 +158,12 @@ mod tests {
     fn beyond_the_bound_it_goes_on_at_the_next_random_access_point() {
         let mut queue = AppendQueue::default();
         queue.push_init("m".into(), "init");
-        queue.push_media("old", MAX_BYTES, true);
-        queue.push_media("too much", 1, false);
-        queue.push_media("not decodable", 1, false);
-        queue.push_media("key", 1, true);
+        queue.push_media("old", MAX_BYTES, Some(0.0));
+        queue.push_media("too much", 1, None);
+        queue.push_media("not decodable", 1, None);
+        queue.push_media("key", 1, Some(7.0));
         assert_eq!(queue.overflows(), 1);
         assert_eq!(queue.take(), Some(init("init")), "initialisation segments are never let go");
-        assert_eq!(queue.take(), Some(Append::Media(vec!["key"])));
+        assert_eq!(queue.take(), Some(media(&["key"], &[7.0])));
     }
 }

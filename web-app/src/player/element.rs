@@ -3,12 +3,13 @@
 use super::figures::{Condition, Figures};
 use super::lineup::Tracks;
 use super::playback::{State, now};
+use super::still::Still;
 use crate::browser::{FrameWatch, Listener};
 use crate::worker::message::FromWorker;
 use js_sys::ArrayBuffer;
 use std::cell::RefCell;
 use std::rc::Rc;
-use web_sys::HtmlVideoElement;
+use web_sys::{HtmlCanvasElement, HtmlVideoElement};
 
 /// Plays what the worker makes on a video element.
 pub struct Player {
@@ -18,10 +19,11 @@ pub struct Player {
 }
 
 impl Player {
-    /// A player on this element.
+    /// A player on this element, and on a canvas over it for the last picture.
     #[must_use]
-    pub fn new(video: &HtmlVideoElement) -> Self {
-        let state = Rc::new_cyclic(|itself| RefCell::new(State::new(itself.clone(), video.clone())));
+    pub fn new(video: &HtmlVideoElement, still: &HtmlCanvasElement) -> Self {
+        let still = Still::new(still.clone());
+        let state = Rc::new_cyclic(|itself| RefCell::new(State::new(itself.clone(), video.clone(), still)));
         let listen = |event, heard: fn(&mut State)| {
             let weak = Rc::downgrade(&state);
             Listener::new(video, event, move |_| {
@@ -52,7 +54,7 @@ impl Player {
             (FromWorker::Restart, _) => state.restart(),
             (FromWorker::Program(program), _) => {
                 let names = |kind: &str| program.streams.iter().any(|stream| stream.selected && stream.kind == kind);
-                state.lineup.program(Tracks { video: names("video"), audio: names("audio") });
+                state.lineup.program(Tracks { video: names("video"), audio: names("audio") }, now());
             }
             (FromWorker::Init(init), Some(data)) => state.init(init, data),
             (FromWorker::Media(media), Some(data)) => state.media(media, data),
@@ -65,9 +67,14 @@ impl Player {
         self.state.borrow_mut().tick();
     }
 
-    /// Ends it: no picture, no buffers.
-    pub fn stop(&self) {
-        self.state.borrow_mut().stop();
+    /// Ends it: no buffers, and no picture but the last one where another channel follows, until that has its own.
+    pub fn stop(&self, another_follows: bool) {
+        self.state.borrow_mut().stop(another_follows);
+    }
+
+    /// Plays on at the live edge, from a pause or from wherever it has fallen back to.
+    pub fn go_live(&self) {
+        self.state.borrow_mut().go_live();
     }
 
     /// The page is seen again after it was hidden.
@@ -90,7 +97,7 @@ impl Player {
             Condition::Blocked
         } else if state.paused {
             Condition::Paused
-        } else if state.session.is_some() && state.positioned && now() - state.moved < 1.0 && state.has_shown() {
+        } else if state.has_shown() && state.watch.still(now()) < 1.0 {
             Condition::Playing
         } else {
             Condition::Waiting
@@ -101,7 +108,13 @@ impl Player {
     #[must_use]
     pub fn has_picture(&self) -> bool {
         let state = self.state.borrow();
-        (state.session.is_some() && state.positioned && state.has_shown()) || state.standing.is_some()
+        state.has_shown() || state.standing.is_some()
+    }
+
+    /// Whether the last picture of what played before is shown, as there is no new one yet.
+    #[must_use]
+    pub fn holds_picture(&self) -> bool {
+        self.state.borrow().still.holds()
     }
 
     /// The figures as they are now.

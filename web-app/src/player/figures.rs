@@ -18,6 +18,8 @@ pub enum Condition {
 pub struct Figures {
     /// From the helper's receiving to the screen, in milliseconds.
     pub delay_ms: Option<f64>,
+    /// Whether it is paused, or has been well further behind than it aims at for a while.
+    pub behind: bool,
     /// What is buffered ahead of the position, in milliseconds.
     pub buffered_ms: f64,
     /// The distance to the live edge that is aimed at, in milliseconds.

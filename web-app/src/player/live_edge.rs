@@ -3,12 +3,16 @@
 //! Two quantities rule it, both in seconds. The *lag* is the media clock's distance to the wall clock
 //! (`now - current_time`): playing faster makes it smaller. The *transit* of a segment is the same distance at
 //! the moment it arrives (`arrival - start`): it must have arrived before its turn comes, so the lag has to
-//! stay above every track's worst transit. Reordered pictures, audio that comes in bursts and jitter on the
-//! way all show in the transit, so nothing has to be known about them. What the browser itself needs on top
-//! is a floor that was measured, and a margin that stalls teach.
+//! stay above the transit that is usual, and above that of this moment while something is late. What the browser itself
+//! needs on top is a floor that was measured, and a margin that stalls teach.
+//!
+//! Near the edge the pitch goes with the speed: keeping it costs the browser 50 ms, so the steps are too small to be
+//! heard. Further away there is time for it, so the pitch is kept and the steps are large; where a jump costs the browser
+//! less than they do, it jumps.
 
+use super::lineup::Tracks;
+use super::transit::Transit;
 use crate::segmenter::Track;
-use std::collections::VecDeque;
 
 /// What a segment has to be early by, by track, or Chromium runs dry, by measurement: its audio renderer
 /// decodes well ahead of what is heard, while a picture is needed when its turn comes.
@@ -26,25 +30,37 @@ const MARGIN_STEP: f64 = 0.040;
 /// After this long without a stall the margin shrinks again, by `MARGIN_DECAY` a second.
 const CALM_SECONDS: f64 = 15.0;
 const MARGIN_DECAY: f64 = 0.002;
-/// The worst transit is remembered this long.
-const WINDOW_SECONDS: f64 = 8.0;
-const BUCKET_SECONDS: f64 = 0.5;
-/// The target comes down at this pace (seconds a second), and goes up at once.
-const TARGET_DECAY: f64 = 0.02;
+/// A stall for want of something that came so late is no lesson: no margin would have helped.
+const NO_LESSON: f64 = 0.25;
 /// Corrections begin beyond the first and end within the second.
 const TOLERANCE: f64 = 0.012;
 const SETTLED: f64 = 0.004;
-/// From here on the faster steps are taken, and from there on it jumps.
-const FAR: f64 = 0.25;
-const HOPELESS: f64 = 0.8;
+/// So far behind there is room to keep the pitch, which ends when there is so little left.
+const FAR: f64 = 0.10;
+const NEAR: f64 = 0.05;
+/// A step that is not heard where the pitch goes with it (17 cents), and the one that is taken where a stall is near.
+const STEP: f64 = 0.01;
+const STEP_TO_SAFETY: f64 = -0.02;
+const UNSAFE: f64 = -0.06;
+/// With its pitch kept, speech and music bear this; and this for a few seconds, where a jump would take longer.
+const FASTER_MAX: f64 = 0.25;
+const FASTEST: f64 = 1.0;
+/// From here on it jumps.
+const HOPELESS: f64 = 0.6;
 /// Right after the start a jump is hardly seen, and saves seconds of playing fast.
 const HOPELESS_AT_START: f64 = 0.3;
 const START_SECONDS: f64 = 3.0;
 const WORTH_A_JUMP: f64 = 0.15;
 /// A jump must have taken effect before another is considered.
 const JUMP_PAUSE: f64 = 2.0;
+/// After a jump the browser decodes from the key frame before it, eight times as fast as it plays, at worst; and what is
+/// gained must be twice what that costs.
+const DECODING_COST: f64 = 0.25;
 /// The lag is smoothed with this weight, for the element's clock moves in steps.
 const SMOOTHING: f64 = 0.3;
+/// So far behind for so long a viewer is offered the way to the live edge.
+const BEHIND: f64 = 1.0;
+const BEHIND_SECONDS: f64 = 1.0;
 
 /// What is seen of the media element at one moment.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +71,8 @@ pub struct Sight {
     pub current_time: f64,
     /// Where the media that all tracks have without a hole ends.
     pub buffered_end: f64,
+    /// The last key frame of the picture that has come; `None` without a picture.
+    pub last_key: Option<f64>,
     /// Whether the position is moving: neither paused nor seeking nor waiting for data.
     pub moving: bool,
 }
@@ -64,6 +82,8 @@ pub struct Sight {
 pub struct Decision {
     /// For `playbackRate`.
     pub rate: f64,
+    /// For `preservesPitch`.
+    pub keep_pitch: bool,
     /// A new position, where playing faster would take too long.
     pub seek: Option<f64>,
 }
@@ -71,7 +91,8 @@ pub struct Decision {
 /// The state of the control loop.
 #[derive(Debug)]
 pub struct LiveEdge {
-    transits: [Window; 2],
+    playing: Tracks,
+    transits: [Transit; 2],
     /// How much the stalls of this machine have raised the floors.
     rise: f64,
     preroll: f64,
@@ -81,68 +102,99 @@ pub struct LiveEdge {
     target: Option<f64>,
     lag: Option<f64>,
     rate: f64,
+    keep_pitch: bool,
     last: f64,
     last_stall: f64,
+    /// What the last stall has taught: margin and floor.
+    lesson: (f64, f64),
     last_jump: f64,
+    /// Since when it has been well behind.
+    behind_since: Option<f64>,
 }
 
 impl LiveEdge {
-    /// For a stream with or without sound.
+    /// For a session that plays these tracks.
     #[must_use]
-    pub fn new(with_audio: bool) -> Self {
+    pub fn new(playing: Tracks) -> Self {
         Self {
+            playing,
             transits: Default::default(),
             rise: 0.0,
-            preroll: if with_audio { PREROLL_WITH_AUDIO } else { PREROLL_VIDEO_ONLY },
+            preroll: if playing.audio { PREROLL_WITH_AUDIO } else { PREROLL_VIDEO_ONLY },
             margin: 0.0,
             started: None,
             target: None,
             lag: None,
             rate: 1.0,
+            keep_pitch: false,
             last: 0.0,
             last_stall: f64::NEG_INFINITY,
+            lesson: (0.0, 0.0),
             last_jump: f64::NEG_INFINITY,
+            behind_since: None,
         }
     }
 
-    /// For a new session on the same machine: what its stalls have taught stays.
+    /// For the next session on the same timeline: what is known of the way stays, and what stalls have taught of the
+    /// machine.
     #[must_use]
-    pub fn next(&self, with_audio: bool) -> Self {
-        let mut next = Self::new(with_audio);
-        next.rise = self.rise;
-        next.margin = next.rise;
-        next
+    pub fn next(self, playing: Tracks) -> Self {
+        let (rise, transits) = (self.rise, self.transits);
+        Self { rise, margin: rise, transits, ..Self::new(playing) }
+    }
+
+    /// Another timeline begins: nothing is known of the way.
+    pub fn forget(&mut self) {
+        self.transits = Default::default();
+        self.target = None;
+        self.lag = None;
+        self.behind_since = None;
     }
 
     /// A segment of a track that begins at `start` on the media timeline has arrived. Segments out of a cache
     /// say nothing about the way and must not be given.
     pub fn arrived(&mut self, now: f64, track: Track, start: f64) {
-        self.transits[track as usize].push(now, now - start);
+        let transit = &mut self.transits[track as usize];
+        let late = transit.usual().map_or(0.0, |usual| now - start - usual);
+        if late > NO_LESSON && self.last_stall > now - late {
+            let (margin, rise) = std::mem::take(&mut self.lesson);
+            self.margin -= margin;
+            self.rise -= rise;
+        }
+        transit.push(now, now - start);
     }
 
     /// The element ran dry while it was playing.
     pub fn stalled(&mut self, now: f64) {
         // One hole in the data may be told more than once.
         if now - self.last_stall > 1.0 {
+            let before = (self.margin, self.rise);
             self.margin = (self.margin + MARGIN_STEP).min(MARGIN_MAX);
             self.rise = (self.rise + FLOOR_STEP).min(FLOOR_RISE_MAX);
+            self.lesson = (self.margin - before.0, self.rise - before.1);
         }
         self.last_stall = now;
         self.lag = None;
     }
 
-    /// What was learnt no longer holds: the page was hidden, or the position was set.
-    pub fn forget(&mut self) {
-        self.transits = Default::default();
-        self.target = None;
+    /// The position was set, or the page was hidden.
+    pub fn placed(&mut self, now: f64) {
         self.lag = None;
+        self.behind_since = None;
+        self.last_jump = now;
     }
 
     /// The distance that is kept from now to the media clock, over the quickest arrival: for people.
     #[must_use]
     pub fn target_delay(&self) -> Option<f64> {
-        let quickest = self.transits.iter().filter_map(Window::min).reduce(f64::max)?;
+        let quickest = self.transits.iter().filter_map(Transit::quickest).reduce(f64::max)?;
         Some(self.target? - quickest)
+    }
+
+    /// Whether what plays is well behind what could, and has been for a while.
+    #[must_use]
+    pub fn is_behind(&self, now: f64) -> bool {
+        self.behind_since.is_some_and(|since| now - since > BEHIND_SECONDS)
     }
 
     /// Decides; to be asked about ten times a second.
@@ -153,96 +205,76 @@ impl LiveEdge {
             self.rise = (self.rise - FLOOR_DECAY * elapsed).max(0.0);
             self.margin = (self.margin - MARGIN_DECAY * elapsed).max(self.rise);
         }
-        for window in &mut self.transits {
-            window.expire(sight.now);
+        for transit in &mut self.transits {
+            transit.expire(sight.now);
         }
-        let needs = self.transits.iter().zip(FLOOR).filter_map(|(window, floor)| Some(window.max()? + floor));
-        let Some(wanted) = needs.reduce(f64::max).map(|need| need + self.margin) else {
-            return self.steady();
-        };
-        let target = self.target.map_or(wanted, |target| wanted.max(target - TARGET_DECAY * elapsed));
+        let Some(target) = self.need(Transit::usual) else { return self.steady() };
         self.target = Some(target);
+        let seen = sight.now - sight.current_time;
+        if seen < target + BEHIND {
+            self.behind_since = None;
+        } else {
+            self.behind_since.get_or_insert(sight.now);
+        }
         if !sight.moving {
             self.lag = None;
             return self.steady();
         }
 
-        let seen = sight.now - sight.current_time;
         let lag = self.lag.map_or(seen, |lag| lag + (seen - lag) * SMOOTHING);
         self.lag = Some(lag);
-        let excess = lag - target;
+        // What is late now is no reason to fall back, but nothing can be played before it has come.
+        let held_up = self.need(Transit::now).map_or(target, |need| need.max(target));
+        let excess = if lag > held_up { lag - held_up } else { (lag - target).min(0.0) };
 
         let started = *self.started.get_or_insert(sight.now);
         let hopeless = if sight.now - started < START_SECONDS { HOPELESS_AT_START } else { HOPELESS };
+        let mut fastest = FASTER_MAX;
         if excess > hopeless && sight.now - self.last_jump > JUMP_PAUSE {
             let position = (sight.now - target).min(sight.buffered_end - self.preroll);
-            if position > sight.current_time + WORTH_A_JUMP {
-                self.last_jump = sight.now;
-                self.lag = None;
-                self.rate = 1.0;
-                return Decision { rate: 1.0, seek: Some(position) };
+            let decoding = sight.last_key.map_or(0.0, |key| (position - key).max(0.0));
+            if excess < DECODING_COST * decoding {
+                fastest = FASTEST;
+            } else if position > sight.current_time + WORTH_A_JUMP {
+                self.placed(sight.now);
+                self.steady();
+                return Decision { rate: 1.0, keep_pitch: false, seek: Some(position) };
             }
+        }
+        self.rate = 1.0 + self.step(excess, fastest);
+        Decision { rate: self.rate, keep_pitch: self.keep_pitch, seek: None }
+    }
+
+    /// The lag that the worse track needs, by this measure of its transit.
+    fn need(&self, transit: fn(&Transit) -> Option<f64>) -> Option<f64> {
+        let needs = Tracks::BOTH.into_iter().filter(|track| self.playing.has(*track)).filter_map(|track| {
+            let index = track as usize;
+            Some(transit(&self.transits[index])? + FLOOR[index])
+        });
+        needs.reduce(f64::max).map(|need| need + self.margin)
+    }
+
+    /// By how much to play faster or slower.
+    fn step(&mut self, excess: f64, fastest: f64) -> f64 {
+        self.keep_pitch = excess > if self.keep_pitch { NEAR } else { FAR };
+        if self.keep_pitch {
+            // Each change of rate costs the browser something: steps of a twentieth.
+            let wish = if excess > HOPELESS { fastest } else { excess.min(FASTER_MAX) };
+            return ((wish * 20.0).round() / 20.0).max(0.05);
+        }
+        if excess < UNSAFE {
+            return STEP_TO_SAFETY;
         }
         let correcting = self.rate != 1.0;
         let same_way = (excess > 0.0) == (self.rate > 1.0);
-        self.rate = if excess.abs() > TOLERANCE || (correcting && same_way && excess.abs() > SETTLED) {
-            step(excess)
-        } else {
-            1.0
-        };
-        Decision { rate: self.rate, seek: None }
+        let wanted = excess.abs() > TOLERANCE || (correcting && same_way && excess.abs() > SETTLED);
+        if wanted { STEP.copysign(excess) } else { 0.0 }
     }
 
     fn steady(&mut self) -> Decision {
         self.rate = 1.0;
-        Decision { rate: 1.0, seek: None }
-    }
-}
-
-/// Small steps of a hundredth: they are not heard, and each change of rate costs the browser something.
-fn step(excess: f64) -> f64 {
-    let wish = if excess > FAR { excess * 0.4 } else { (excess * 0.6).clamp(-0.03, 0.05) };
-    let steps = (wish * 100.0).round().clamp(-3.0, 10.0);
-    1.0 + if steps == 0.0 { excess.signum() } else { steps } / 100.0
-}
-
-/// The extremes of a value over the last seconds, in buckets.
-#[derive(Debug, Default)]
-struct Window {
-    buckets: VecDeque<Bucket>,
-}
-
-#[derive(Debug)]
-struct Bucket {
-    since: f64,
-    min: f64,
-    max: f64,
-}
-
-impl Window {
-    fn push(&mut self, now: f64, value: f64) {
-        match self.buckets.back_mut() {
-            Some(bucket) if now - bucket.since < BUCKET_SECONDS => {
-                bucket.min = bucket.min.min(value);
-                bucket.max = bucket.max.max(value);
-            }
-            _ => self.buckets.push_back(Bucket { since: now, min: value, max: value }),
-        }
-        self.expire(now);
-    }
-
-    fn expire(&mut self, now: f64) {
-        while self.buckets.front().is_some_and(|bucket| now - bucket.since > WINDOW_SECONDS) {
-            self.buckets.pop_front();
-        }
-    }
-
-    fn max(&self) -> Option<f64> {
-        self.buckets.iter().map(|bucket| bucket.max).reduce(f64::max)
-    }
-
-    fn min(&self) -> Option<f64> {
-        self.buckets.iter().map(|bucket| bucket.min).reduce(f64::min)
+        self.keep_pitch = false;
+        Decision { rate: 1.0, keep_pitch: false, seek: None }
     }
 }
 

@@ -1,13 +1,15 @@
 //! The live player: fMP4 in, picture and sound out, through Media Source Extensions.
 //!
-//! Pure, and tested on the host: [`live_edge`] (how fast to play), [`lineup`] (which tracks), [`append_queue`],
-//! [`ranges`] (holes), [`capabilities`] (what the browser takes), [`capture`] (the delay to live), [`recent`] (where to begin anew). Around them, for
-//! browsers only: `session` (one MediaSource), `playback` (begins sessions and recovers from whatever ends
-//! them), `position` (where to play) and `element`, which the page has.
+//! Pure, and tested on the host in simulated time: [`live_edge`] (how fast to play), [`lineup`] (which tracks),
+//! [`append_queue`], [`shelf`] (what may be removed), [`ranges`] (holes), [`watch`] (a position that does not move),
+//! [`recovery`] (when to begin again), [`capabilities`] (what the browser takes), [`delay`] (how far behind live),
+//! [`recent`] (where to begin anew). Around them, for browsers only: `session` (one MediaSource), `playback` (begins
+//! sessions and recovers from whatever ends them), `position` (where to play), `still` (the last picture, between two
+//! sessions) and `element`, which the page has.
 
 pub mod append_queue;
 pub mod capabilities;
-pub mod capture;
+pub mod delay;
 #[cfg(target_arch = "wasm32")]
 mod element;
 pub mod figures;
@@ -19,8 +21,14 @@ mod playback;
 mod position;
 pub mod ranges;
 pub mod recent;
+pub mod recovery;
 #[cfg(target_arch = "wasm32")]
 mod session;
+pub mod shelf;
+#[cfg(target_arch = "wasm32")]
+mod still;
+mod transit;
+pub mod watch;
 
 #[cfg(target_arch = "wasm32")]
 pub use element::Player;

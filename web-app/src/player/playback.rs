@@ -2,12 +2,15 @@
 //! throws.
 
 use super::capabilities;
-use super::capture::Capture;
+use super::delay::{Delay, Received};
 use super::figures::Figures;
 use super::lineup::{Lineup, Tracks};
 use super::live_edge::LiveEdge;
 use super::recent::Recent;
-use super::session::{InitSegment, Session, Told};
+use super::recovery::Recovery;
+use super::session::{End, InitSegment, Session, Told};
+use super::still::Still;
+use super::watch::Watch;
 use crate::browser::{self, ShownFrame};
 use crate::segmenter::Track;
 use crate::worker::message::{Init, Media};
@@ -16,17 +19,11 @@ use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 use web_sys::HtmlVideoElement;
 
-/// The first recovery comes at once, each further one within this time later than the one before.
-const RECOVERY_MEMORY: f64 = 15.0;
-const RECOVERY_PAUSE: f64 = 0.25;
-const RECOVERY_PAUSE_MAX: f64 = 4.0;
-/// The weight of one frame in the average delay.
-const DELAY_WEIGHT: f64 = 0.05;
-
 /// Everything about what plays now.
 pub(super) struct State {
     pub(super) itself: Weak<RefCell<State>>,
     pub(super) video: HtmlVideoElement,
+    pub(super) still: Still,
     pub(super) lineup: Lineup,
     pub(super) inits: [Option<(Init, InitSegment)>; 2],
     pub(super) recent: Recent<ArrayBuffer>,
@@ -34,25 +31,23 @@ pub(super) struct State {
     pub(super) generation: u32,
     /// The session before a restart of the timeline: its last picture stands until the next one begins.
     pub(super) standing: Option<Session>,
-    pub(super) positioned: bool,
-    pub(super) begun: f64,
+    pub(super) watch: Watch,
+    /// This session has shown something, which stands while it goes to another position.
+    pub(super) shown: bool,
     pub(super) edge: LiveEdge,
     /// By track: what is seen tells the delay, or what is heard where there is no picture.
-    pub(super) capture: [Capture; 2],
+    pub(super) received: [Received; 2],
     /// When the browser last told of a frame on the screen.
     pub(super) frame_told: f64,
-    pub(super) delay_ms: Option<f64>,
+    pub(super) delay: Delay,
     /// Media that is live, not cached, has come.
     pub(super) live: bool,
     pub(super) paused: bool,
+    /// Nothing is given to the session any more: it is paused and has enough.
     pub(super) dormant: bool,
     pub(super) blocked: bool,
-    pub(super) position: f64,
-    pub(super) moved: f64,
-    pub(super) pushed: f64,
-    pub(super) jumped: f64,
-    pub(super) not_before: f64,
-    pub(super) troubles: Vec<f64>,
+    pub(super) keeps_pitch: bool,
+    pub(super) recovery: Recovery,
     pub(super) refused: [Option<String>; 2],
     pub(super) figures: Figures,
     pub(super) frames_before: (u32, u32),
@@ -65,32 +60,29 @@ pub(super) fn now() -> f64 {
 }
 
 impl State {
-    pub(super) fn new(itself: Weak<RefCell<State>>, video: HtmlVideoElement) -> Self {
+    pub(super) fn new(itself: Weak<RefCell<State>>, video: HtmlVideoElement, still: Still) -> Self {
         Self {
             itself,
             video,
+            still,
             lineup: Lineup::default(),
             inits: [None, None],
             recent: Recent::default(),
             session: None,
             generation: 0,
             standing: None,
-            positioned: false,
-            begun: 0.0,
-            edge: LiveEdge::new(true),
-            capture: Default::default(),
+            watch: Watch::new(0.0),
+            shown: false,
+            edge: LiveEdge::new(Tracks::default()),
+            received: Default::default(),
             frame_told: 0.0,
-            delay_ms: None,
+            delay: Delay::default(),
             live: false,
             paused: false,
             dormant: false,
             blocked: false,
-            position: 0.0,
-            moved: 0.0,
-            pushed: 0.0,
-            jumped: 0.0,
-            not_before: 0.0,
-            troubles: Vec::new(),
+            keeps_pitch: true,
+            recovery: Recovery::default(),
             refused: [None, None],
             figures: Figures { rate: 1.0, ..Figures::default() },
             frames_before: (0, 0),
@@ -105,13 +97,15 @@ impl State {
         self.lineup = Lineup::default();
         self.inits = [None, None];
         self.recent = Recent::default();
-        self.capture = Default::default();
+        self.received = Default::default();
+        self.edge.forget();
         self.refused = [None, None];
         self.live = false;
-        self.not_before = 0.0;
+        self.recovery.forget_pause();
     }
 
-    pub(super) fn stop(&mut self) {
+    /// Leaves the channel. Its last picture stays where another channel comes after it.
+    pub(super) fn stop(&mut self, another_follows: bool) {
         self.restart();
         self.standing = None;
         self.paused = false;
@@ -119,7 +113,10 @@ impl State {
         self.figures = Figures { rate: 1.0, ..Figures::default() };
         self.frames_before = (0, 0);
         self.overflows_before = 0;
-        self.troubles.clear();
+        self.recovery = Recovery::default();
+        if !another_follows {
+            self.still.clear();
+        }
         // Without its source the element lets go of its decoders.
         let _ = self.video.remove_attribute("src");
         self.video.load();
@@ -139,16 +136,16 @@ impl State {
         self.recent.forget(track);
         if let Some(session) = &mut self.session
             && session.tracks().has(track)
-            && let Err(reason) = session.push_init(track, segment)
+            && let Err(end) = session.push_init(track, segment)
         {
-            self.recover(reason);
+            self.ended(end);
         }
     }
 
     pub(super) fn media(&mut self, media: &Media, data: ArrayBuffer) {
         let (now, track) = (now(), media.track);
-        self.lineup.media(track, now);
-        self.capture[track as usize].push(media.start, media.received_ms);
+        self.lineup.media(track, now, media.end - media.start, media.key);
+        self.received[track as usize].push(media.start, media.received_ms);
         if !media.cached {
             self.live = true;
             self.edge.arrived(now, track, media.start);
@@ -159,9 +156,11 @@ impl State {
         self.recent.push(*media, data.clone());
         if let Some(session) = &mut self.session
             && !self.dormant
-            && let Err(reason) = session.push_media(track, data, media.key)
         {
-            return self.recover(reason);
+            self.watch.given(data.byte_length() as usize);
+            if let Err(end) = session.push_media(media, data) {
+                return self.ended(end);
+            }
         }
         self.conduct(now);
     }
@@ -169,16 +168,18 @@ impl State {
     /// Begins a session when its tracks are there, and another one when they change.
     pub(super) fn conduct(&mut self, now: f64) {
         let playing = self.session.as_ref().map(Session::tracks).unwrap_or_default();
-        let Some(tracks) = self.lineup.choose(playing, now) else { return };
+        let decodable = Tracks::of(|track| self.recent.has(track));
+        let Some(tracks) = self.lineup.choose(playing, decodable, now) else { return };
         if self.session.is_some() && (tracks == playing || self.dormant) {
             return;
         }
-        if self.session.is_none() && now < self.not_before {
+        // Whoever has paused wants the picture to stand.
+        if self.session.is_none() && (self.paused || !self.recovery.may_begin(now)) {
             return;
         }
         for track in Tracks::BOTH {
             if playing.has(track) && !tracks.has(track) {
-                self.lineup.left_behind(track);
+                self.lineup.left_behind(track, now);
             }
         }
         self.begin(tracks, now);
@@ -204,24 +205,35 @@ impl State {
         self.standing = None;
         for (media, data) in self.recent.iter() {
             // Nothing is appended before the MediaSource opens, so nothing can fail here.
-            let _ = session.push_media(media.track, data.clone(), media.key);
+            let _ = session.push_media(media, data.clone());
         }
         self.session = Some(session);
-        self.positioned = false;
+        self.watch = Watch::new(now);
+        self.shown = false;
         self.dormant = false;
-        self.begun = now;
-        self.moved = now;
-        self.delay_ms = None;
-        self.edge = self.edge.next(tracks.audio);
-        // With it the browser stretches time in blocks, which costs 50 ms; a few per cent are not heard.
-        browser::set_preserves_pitch(&self.video, false);
+        self.delay = Delay::default();
+        self.edge = std::mem::replace(&mut self.edge, LiveEdge::new(tracks)).next(tracks);
+        self.figures.rate = 1.0;
+        self.set_pitch(false);
+        if !self.lineup.expects_picture() {
+            self.still.clear();
+        }
         if !self.paused {
             self.play();
         }
     }
 
+    /// Whether changes of speed keep the pitch.
+    pub(super) fn set_pitch(&mut self, keep: bool) {
+        if keep != self.keeps_pitch {
+            self.keeps_pitch = keep;
+            browser::set_preserves_pitch(&self.video, keep);
+        }
+    }
+
     pub(super) fn leave_session(&mut self) -> Option<Session> {
         let session = self.session.take()?;
+        self.still.take(&self.video);
         let quality = self.video.get_video_playback_quality();
         self.frames_before.0 += quality.total_video_frames();
         self.frames_before.1 += quality.dropped_video_frames();
@@ -236,16 +248,26 @@ impl State {
             Told::Done(track) => session.pump(track),
             Told::Refused(track) => {
                 // One that is refused again and again must not keep the other from playing.
-                if !self.troubles.is_empty() {
-                    self.lineup.left_behind(track);
+                let now = now();
+                if self.recovery.is_recent(now) {
+                    self.lineup.refused_again(track, now);
                 }
-                Err(format!("the browser refused what the {track} buffer was given"))
+                Err(End::Broken(format!("the browser refused what the {track} buffer was given")))
             }
         };
         match result {
-            Err(reason) => self.recover(reason),
+            Err(end) => self.ended(end),
             Ok(()) => self.place(now()),
         }
+    }
+
+    /// The session is at its end, or has enough while it is paused.
+    pub(super) fn ended(&mut self, end: End) {
+        if self.paused && matches!(end, End::Full) {
+            self.dormant = true;
+            return;
+        }
+        self.recover(end.reason());
     }
 
     /// A new MediaSource, at the next random access point.
@@ -253,13 +275,8 @@ impl State {
         let now = now();
         self.figures.recoveries += 1;
         self.figures.last_error = Some(reason);
-        self.troubles.retain(|trouble| now - trouble < RECOVERY_MEMORY);
-        let pause = match self.troubles.len() {
-            0 => 0.0,
-            again => (RECOVERY_PAUSE * f64::from(1 << again.min(8))).min(RECOVERY_PAUSE_MAX),
-        };
-        self.troubles.push(now);
-        self.not_before = now + pause;
+        self.recovery.note(now);
+        self.lineup.begin_anew(now);
         // What was given lately may be what broke it.
         self.recent = Recent::default();
         if let Some(session) = self.leave_session() {
@@ -301,24 +318,26 @@ impl State {
         figures.frames += quality.total_video_frames();
         figures.dropped_frames += quality.dropped_video_frames();
         figures.target_ms = self.edge.target_delay().map(|target| target * 1000.0);
-        figures.delay_ms = self.delay_ms;
+        figures.delay_ms = self.delay.ms();
+        figures.behind = self.paused || (self.has_shown() && self.edge.is_behind(now()));
         figures
     }
 
     /// A frame goes to the screen: its delay joins the average.
     pub(super) fn frame_shown(&mut self, frame: ShownFrame) {
         self.frame_told = now();
-        self.note_delay(frame.media_time, frame.display_ms);
+        if self.session.is_some() && self.watch.is_placed() {
+            self.still.clear();
+        }
+        self.note_delay(frame.media_time, frame.display_ms, Delay::moves);
     }
 
     /// What is at this media time is seen, or heard, at this time of [`browser::monotonic_ms`].
-    pub(super) fn note_delay(&mut self, media_time: f64, seen_ms: f64) {
-        let Some(session) = self.session.as_ref().filter(|_| self.positioned) else { return };
+    pub(super) fn note_delay(&mut self, media_time: f64, seen_ms: f64, note: fn(&mut Delay, f64, f64)) {
+        let Some(session) = self.session.as_ref().filter(|_| self.watch.is_placed()) else { return };
         let track = if session.tracks().video { Track::Video } else { Track::Audio };
-        let Some(received_ms) = self.capture[track as usize].received_ms(media_time) else { return };
+        let Some(due_ms) = self.received[track as usize].due_ms(media_time) else { return };
         let wall_ms = js_sys::Date::now() - browser::monotonic_ms() + seen_ms;
-        let delay = wall_ms - received_ms;
-        // Pictures do not travel in the order in which they are shown: only the average tells something.
-        self.delay_ms = Some(self.delay_ms.map_or(delay, |average| average + (delay - average) * DELAY_WEIGHT));
+        note(&mut self.delay, due_ms, wall_ms);
     }
 }

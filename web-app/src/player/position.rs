@@ -1,26 +1,15 @@
-//! Where to play: the first position, the live edge, holes, standing still, pauses and hidden tabs.
+//! Moves the element: the first position, the live edge, holes, standing still, pauses and hidden tabs.
 
+use super::delay::Delay;
 use super::lineup::Tracks;
 use super::live_edge::Sight;
 use super::playback::{State, now};
+use super::watch::{Seen, Step, Watch};
 use crate::browser;
 use wasm_bindgen::JsValue;
 
-/// A start behind a cache begins this close to its end.
-const START_BEHIND: f64 = 0.25;
-/// With more than this ahead of the first position, it is worth a jump to the end.
-const START_JUMP: f64 = 0.4;
-/// A position that does not move for so long, with so much to play, needs a push, then a new session.
-const STUCK_HOLE: f64 = 0.12;
-const STUCK_PUSH: f64 = 2.0;
-const STUCK_RECOVER: f64 = 5.0;
-const STUCK_AHEAD: f64 = 0.5;
-/// Ahead of a pause this much is kept; then media is left out until it plays again.
-const PAUSED_AHEAD: f64 = 20.0;
 /// A browser that has told of no frame for so long cannot, or plays sound alone: then the position has to do.
 const FRAMES_UNTOLD: f64 = 1.0;
-/// Waiting that the browser tells right after a jump is no stall.
-const JUMP_SETTLES: f64 = 1.0;
 
 impl State {
     pub(super) fn tick(&mut self) {
@@ -28,81 +17,73 @@ impl State {
         self.conduct(now);
         self.place(now);
         let Some(session) = &mut self.session else { return };
-        let (position, buffered) = (self.video.current_time(), session.buffered());
+        let (position, buffered, last_key) = (self.video.current_time(), session.buffered(), session.last_key());
+        let tracks = session.tracks();
         let ahead = buffered.ahead(position);
         self.figures.buffered_ms = ahead * 1000.0;
         session.trim(position);
-        if let Err(reason) = Tracks::BOTH.into_iter().try_for_each(|track| session.pump(track)) {
-            return self.recover(reason);
+        if let Err(end) = Tracks::BOTH.into_iter().try_for_each(|track| session.pump(track)) {
+            return self.ended(end);
         }
-        if !self.positioned {
+        if !self.watch.is_placed() {
             return;
         }
-        if position != self.position {
-            self.position = position;
-            self.moved = now;
-        }
+        self.shown |= self.has_data() && !self.video.seeking();
         if self.video.paused() {
-            self.moved = now;
-            self.dormant |= ahead > PAUSED_AHEAD;
+            self.dormant |= self.watch.look_at_pause(now, position, ahead);
+            self.note_delay(position, now * 1000.0, Delay::stands);
             if !self.paused && !self.blocked && !is_hidden() {
                 self.play();
             }
             return;
         }
-        let stuck = now - self.moved;
-        if stuck > STUCK_HOLE
-            && !self.video.seeking()
-            && ahead < 0.1
-            && let Some(next) = buffered.next_start(position)
-        {
-            return self.jump(next + 0.001, now);
+        let next_start = buffered.next_start(position);
+        match self.watch.look(&Seen { now, position, ahead, next_start, seeking: self.video.seeking() }) {
+            Step::Go => {}
+            Step::Jump(to) => return self.seek(to),
+            Step::Recover => return self.recover("the picture stood still though there was more to play".into()),
         }
-        if stuck > STUCK_RECOVER && ahead > STUCK_AHEAD {
-            return self.recover("the picture stood still though there was more to play".into());
+        let untold = now - self.frame_told > FRAMES_UNTOLD;
+        if untold && tracks.video && self.watch.plays_on(now) {
+            self.still.clear();
         }
-        if stuck > STUCK_PUSH && ahead > STUCK_AHEAD && now - self.pushed > STUCK_PUSH {
-            self.pushed = now;
-            return self.jump(position + 0.1, now);
+        if self.watch.stands(now) {
+            self.note_delay(position, now * 1000.0, Delay::stands);
+        } else if untold {
+            self.note_delay(position, now * 1000.0, Delay::moves);
         }
-        if now - self.frame_told > FRAMES_UNTOLD {
-            self.note_delay(position, now * 1000.0);
-        }
-        self.hold_edge(now, position, position + ahead);
+        self.hold_edge(now, position, position + ahead, last_key);
     }
 
-    pub(super) fn hold_edge(&mut self, now: f64, position: f64, buffered_end: f64) {
+    pub(super) fn hold_edge(&mut self, now: f64, position: f64, buffered_end: f64, last_key: Option<f64>) {
         const HAVE_FUTURE_DATA: u16 = 3;
-        let moving = !self.video.seeking() && self.video.ready_state() >= HAVE_FUTURE_DATA && self.has_shown();
-        let decision = self.edge.decide(&Sight { now, current_time: position, buffered_end, moving });
+        let moving = !self.video.seeking() && self.video.ready_state() >= HAVE_FUTURE_DATA;
+        let decision = self.edge.decide(&Sight { now, current_time: position, buffered_end, last_key, moving });
+        self.set_pitch(decision.keep_pitch);
         if (decision.rate - self.figures.rate).abs() > 0.001 {
             self.video.set_playback_rate(decision.rate);
             self.figures.rate = decision.rate;
         }
-        if let Some(seek) = decision.seek {
-            self.jump(seek, now);
+        if let Some(position) = decision.seek {
+            self.watch.jumped(now);
+            self.seek(position);
         }
     }
 
-    /// Finds the first position of a session: the start, or near the end of what came out of a cache.
+    /// Finds the first position of a session.
     pub(super) fn place(&mut self, now: f64) {
-        let Some(session) = self.session.as_ref().filter(|_| !self.positioned) else { return };
-        if !self.live && now - self.begun < 1.0 {
-            return;
+        let Some(session) = self.session.as_ref().filter(|_| !self.watch.is_placed()) else { return };
+        let last = session.buffered().last();
+        if let Some(position) = self.watch.place(now, last, self.live) {
+            self.seek(position);
+            self.video.set_playback_rate(1.0);
+            self.figures.rate = 1.0;
         }
-        let Some((start, end)) = session.buffered().last() else { return };
-        let position = if end - start > START_JUMP { end - START_BEHIND } else { start };
-        self.positioned = true;
-        self.position = position;
-        self.jump(position, now);
-        self.video.set_playback_rate(1.0);
-        self.figures.rate = 1.0;
     }
 
-    pub(super) fn jump(&mut self, position: f64, now: f64) {
-        self.jumped = now;
-        self.moved = now;
-        self.delay_ms = None;
+    /// Sets the position; what was measured before it says nothing after it.
+    fn seek(&mut self, position: f64) {
+        self.delay = Delay::default();
         self.video.set_current_time(position);
     }
 
@@ -131,9 +112,14 @@ impl State {
     }
 
     pub(super) fn returned(&mut self) {
-        if self.paused || self.session.is_none() {
-            return;
+        if !self.paused && self.session.is_some() {
+            self.go_live();
         }
+    }
+
+    /// Plays on at the live edge, from wherever it has fallen back to.
+    pub(super) fn go_live(&mut self) {
+        self.paused = false;
         if self.dormant {
             return self.begin_again();
         }
@@ -141,21 +127,20 @@ impl State {
         self.jump_to_live();
     }
 
-    pub(super) fn jump_to_live(&mut self) {
+    fn jump_to_live(&mut self) {
         let now = now();
-        self.edge.forget();
-        let Some(session) = self.session.as_ref().filter(|_| self.positioned) else { return };
-        if let Some((start, end)) = session.buffered().last()
-            && end - self.video.current_time() > START_JUMP
-        {
-            self.jump((end - START_BEHIND).max(start), now);
+        self.edge.placed(now);
+        let Some(session) = self.session.as_ref().filter(|_| self.watch.is_placed()) else { return };
+        if let Some(position) = Watch::live(self.video.current_time(), session.buffered().last()) {
+            self.watch.jumped(now);
+            self.seek(position);
         }
     }
 
     pub(super) fn ran_dry(&mut self) {
         let now = now();
-        let settled = now - self.jumped > JUMP_SETTLES && now - self.begun > JUMP_SETTLES;
-        if self.positioned && settled && !self.video.seeking() && !self.video.paused() && !is_hidden() {
+        let plays = self.session.is_some() && !self.video.seeking() && !self.video.paused() && !is_hidden();
+        if plays && self.watch.has_run_dry(now) {
             self.figures.stalls += 1;
             self.edge.stalled(now);
         }
@@ -176,9 +161,14 @@ impl State {
         if self.dormant { self.begin_again() } else { self.jump_to_live() }
     }
 
-    pub(super) fn has_shown(&self) -> bool {
+    fn has_data(&self) -> bool {
         const HAVE_CURRENT_DATA: u16 = 2;
         self.video.ready_state() >= HAVE_CURRENT_DATA
+    }
+
+    /// Whether there is something of this session to be seen or heard, moving or not.
+    pub(super) fn has_shown(&self) -> bool {
+        self.session.is_some() && self.watch.is_placed() && self.shown
     }
 }
 

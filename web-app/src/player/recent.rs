@@ -29,11 +29,15 @@ impl<B> Default for Recent<B> {
 }
 
 impl<B: HasLength> Recent<B> {
-    /// Takes a segment, and lets go of what came before the last random access point.
+    /// Takes a segment, and lets go of what came before the last random access point. What nothing can begin with is left
+    /// out.
     pub fn push(&mut self, media: Media, data: B) {
+        if !media.key && !self.has(media.track) {
+            return;
+        }
         if media.track == Track::Video && media.key {
             self.retain(|old| old.track == Track::Audio && old.end > media.start);
-        } else if media.track == Track::Audio && !self.media.iter().any(|(old, _)| old.track == Track::Video) {
+        } else if media.track == Track::Audio && !self.has(Track::Video) {
             self.retain(|old| old.end > media.start - AUDIO_SECONDS);
         }
         self.bytes += data.length();
@@ -46,6 +50,12 @@ impl<B: HasLength> Recent<B> {
     /// A new initialisation segment has come: what came before it no longer belongs to the track.
     pub fn forget(&mut self, track: Track) {
         self.retain(|old| old.track != track);
+    }
+
+    /// Whether decoding of this track could begin with what is here.
+    #[must_use]
+    pub fn has(&self, track: Track) -> bool {
+        self.media.iter().any(|(media, _)| media.track == track)
     }
 
     /// The segments in order.
@@ -107,6 +117,18 @@ mod tests {
             recent.push(media(Track::Audio, f64::from(tenth) / 10.0, true), vec![0]);
         }
         assert!((9..=11).contains(&recent.iter().count()));
+    }
+
+    #[test]
+    fn nothing_is_kept_that_decoding_cannot_begin_with() {
+        let mut recent = Recent::default();
+        recent.push(media(Track::Video, 0.0, false), vec![0]);
+        assert!(!recent.has(Track::Video));
+        recent.push(media(Track::Video, 0.04, true), vec![0]);
+        recent.push(media(Track::Video, 0.08, false), vec![0]);
+        assert_eq!(starts(&recent), [(Track::Video, 0.04), (Track::Video, 0.08)]);
+        recent.forget(Track::Video);
+        assert!(!recent.has(Track::Video));
     }
 
     #[test]

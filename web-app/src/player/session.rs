@@ -3,18 +3,20 @@
 use super::append_queue::{Append, AppendQueue};
 use super::lineup::Tracks;
 use super::ranges::Ranges;
+use super::shelf::Shelf;
 use crate::browser::{self, Listener};
 use crate::segmenter::Track;
+use crate::worker::message::Media;
 use js_sys::{ArrayBuffer, Uint8Array};
 use std::rc::Rc;
 use wasm_bindgen::JsValue;
 use web_sys::{HtmlVideoElement, MediaSource, MediaSourceReadyState, SourceBuffer, TimeRanges, Url};
 
-/// Behind the position so much is kept, and it is removed in steps of `TRIM_STEP`.
-const KEEP_SECONDS: f64 = 10.0;
-const TRIM_STEP: f64 = 5.0;
-/// What is kept behind the position when the browser says that its memory is full.
-const KEEP_WHEN_FULL: f64 = 1.0;
+/// Sound has a random access point everywhere: it is removed up to so many seconds behind the position, in steps of so
+/// many. Where the browser says that its memory is full, up to so many.
+const KEEP_SOUND: f64 = 10.0;
+const SOUND_STEP: f64 = 5.0;
+const KEEP_SOUND_WHEN_FULL: f64 = 1.0;
 
 /// What a session tells the player. Nothing is told from within a call to the session.
 #[derive(Clone, Debug)]
@@ -25,6 +27,25 @@ pub(super) enum Told {
     Done(Track),
     /// The source buffer of this track refused what it was given, which ends the MediaSource.
     Refused(Track),
+}
+
+/// Why a session is at its end.
+#[derive(Debug)]
+pub(super) enum End {
+    /// The browser's memory is full, and nothing in it can be spared.
+    Full,
+    /// In the browser's words.
+    Broken(String),
+}
+
+impl End {
+    /// For people who look for the cause.
+    pub(super) fn reason(self) -> String {
+        match self {
+            Self::Full => "the browser's buffer is full, and nothing in it can be spared".into(),
+            Self::Broken(reason) => reason,
+        }
+    }
 }
 
 /// An initialisation segment with its type.
@@ -48,6 +69,7 @@ struct TrackBuffer {
     /// The type that the source buffer has now.
     mime: String,
     buffer: Option<SourceBuffer>,
+    shelf: Shelf,
     /// Did not fit; goes first once something was removed.
     held: Option<ArrayBuffer>,
     remove_until: Option<f64>,
@@ -77,6 +99,7 @@ impl Session {
                     queue,
                     mime: init.mime,
                     buffer: None,
+                    shelf: Shelf::default(),
                     held: None,
                     remove_until: None,
                     full: 0,
@@ -95,7 +118,7 @@ impl Session {
     }
 
     /// Makes the source buffers, all of them before the first segment, and begins to append.
-    pub(super) fn open(&mut self) -> Result<(), String> {
+    pub(super) fn open(&mut self) -> Result<(), End> {
         if self.source.ready_state() != MediaSourceReadyState::Open {
             return Ok(());
         }
@@ -117,7 +140,7 @@ impl Session {
     }
 
     /// A new initialisation segment in mid-stream.
-    pub(super) fn push_init(&mut self, track: Track, init: InitSegment) -> Result<(), String> {
+    pub(super) fn push_init(&mut self, track: Track, init: InitSegment) -> Result<(), End> {
         if let Some(this) = &mut self.tracks[track as usize] {
             this.queue.push_init(init.mime, init.data);
         }
@@ -125,16 +148,17 @@ impl Session {
     }
 
     /// A media segment.
-    pub(super) fn push_media(&mut self, track: Track, data: ArrayBuffer, key: bool) -> Result<(), String> {
+    pub(super) fn push_media(&mut self, media: &Media, data: ArrayBuffer) -> Result<(), End> {
+        let track = media.track;
         if let Some(this) = &mut self.tracks[track as usize] {
             let bytes = data.byte_length() as usize;
-            this.queue.push_media(data, bytes, key);
+            this.queue.push_media(data, bytes, media.key.then_some(media.start));
         }
         self.pump(track)
     }
 
     /// Gives the source buffer its next work, if it has none. `Err` says why the session is at its end.
-    pub(super) fn pump(&mut self, track: Track) -> Result<(), String> {
+    pub(super) fn pump(&mut self, track: Track) -> Result<(), End> {
         let position = self.video.current_time();
         let Some(this) = &mut self.tracks[track as usize] else { return Ok(()) };
         let Some(buffer) = this.buffer.clone() else { return Ok(()) };
@@ -158,7 +182,12 @@ impl Session {
                     }
                     data
                 }
-                Some(Append::Media(segments)) => joined(segments),
+                Some(Append::Media { segments, points }) => {
+                    if track == Track::Video {
+                        points.into_iter().for_each(|point| this.shelf.push(point));
+                    }
+                    joined(segments)
+                }
             },
         };
         let Err(error) = buffer.append_buffer_with_array_buffer(&data) else { return Ok(()) };
@@ -167,13 +196,14 @@ impl Session {
             return Err(broken("appendBuffer", &error));
         }
         this.full += 1;
-        let behind = position - KEEP_WHEN_FULL;
-        let held = buffer.buffered().ok().and_then(|ranges| ranges.start(0).ok()).is_some_and(|start| start < behind);
-        if !held {
-            return Err("the browser's buffer is full, and nothing in it can be spared".into());
-        }
+        let start = ranges(&buffer).start();
+        let until = start.and_then(|start| match track {
+            Track::Video => this.shelf.spare(start, position),
+            Track::Audio => Some(position - KEEP_SOUND_WHEN_FULL).filter(|until| start < *until),
+        });
+        let Some(until) = until else { return Err(End::Full) };
         this.held = Some(data);
-        buffer.remove(0.0, behind).map_err(|error| broken("remove", &error))
+        buffer.remove(0.0, until).map_err(|error| broken("remove", &error))
     }
 
     /// What all tracks hold.
@@ -184,12 +214,20 @@ impl Session {
 
     /// Lets go of what lies well behind the position.
     pub(super) fn trim(&mut self, position: f64) {
-        for this in self.tracks.iter_mut().flatten() {
+        for (track, this) in Tracks::BOTH.into_iter().zip(&mut self.tracks) {
+            let Some(this) = this else { continue };
             let Some(start) = this.buffer.as_ref().and_then(|buffer| ranges(buffer).start()) else { continue };
-            if start < position - KEEP_SECONDS - TRIM_STEP {
-                this.remove_until = Some(position - KEEP_SECONDS);
-            }
+            let until = match track {
+                Track::Video => this.shelf.trim(start, position),
+                Track::Audio => Some(position - KEEP_SOUND).filter(|until| start < until - SOUND_STEP),
+            };
+            this.remove_until = until.or(this.remove_until);
         }
+    }
+
+    /// The last key frame of the picture that was appended.
+    pub(super) fn last_key(&self) -> Option<f64> {
+        self.tracks[Track::Video as usize].as_ref().and_then(|video| video.shelf.last())
     }
 
     /// How often a bound was met: the queues' and the browser's.
@@ -204,9 +242,9 @@ impl Drop for Session {
     }
 }
 
-fn broken(what: &str, error: &JsValue) -> String {
+fn broken(what: &str, error: &JsValue) -> End {
     let (name, message) = browser::thrown(error);
-    format!("{what}: {name}: {message}")
+    End::Broken(format!("{what}: {name}: {message}"))
 }
 
 fn joined(mut segments: Vec<ArrayBuffer>) -> ArrayBuffer {
