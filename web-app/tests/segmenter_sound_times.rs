@@ -3,7 +3,7 @@
 
 mod segmenter_support;
 
-use amt_web_app::segmenter::{Options, Sample, Track};
+use amt_web_app::segmenter::{Options, Sample, SoundCodec, Track};
 use segmenter_support::measure::*;
 use segmenter_support::*;
 
@@ -189,5 +189,33 @@ fn a_single_time_that_is_off_does_not_touch_the_sound() {
                 assert_eq!(crcs(&run.audio), whole, "{per_pes} {by} {at}");
             }
         }
+    }
+}
+
+#[test]
+fn a_change_of_channels_that_is_decoded_leaves_sound_and_picture_together() {
+    let [before, after] = ["sound_ec3_surround", "sound_ec3"].map(|name| pes_packets(&fixture(name)));
+    let sound = |all: &[Pes]| all.iter().filter(|pes| pes.pid == AUDIO).cloned().collect::<Vec<_>>();
+    let (first, second) = (sound(&before), sound(&after));
+    let (first, next) = first.split_at(first.len() / 2);
+    let second = &second[second.len() / 2..];
+    for off in [-45, -37, -20, -8, 0, 8, 20, 37, 45] {
+        let by = next[0].pts.unwrap() as i64 + off * MS - second[0].pts.unwrap() as i64;
+        let second = second.iter().cloned().map(|pes| Pes { pts: pes.pts.map(|pts| pts.strict_add_signed(by)), ..pes });
+        let mut all: Vec<Pes> =
+            before.iter().filter(|pes| pes.pid == VIDEO).chain(first).cloned().chain(second).collect();
+        all.sort_by_key(|pes| pes.dts.or(pes.pts));
+        let mut muxer = Muxer::default();
+        muxer.pat(&[(1, PMT)]);
+        muxer.pmt(PMT, 1, 0, &[(0x1B, VIDEO), (0x87, AUDIO)]);
+        all.iter().for_each(|pes| muxer.pes(pes, Length::Declared));
+        let run = run_choosing(&muxer.ts, 1316, go_on(), |index, segmenter| {
+            if index == 0 {
+                segmenter.supply(SoundCodec::Ac3, amt_web_app::sound::decoder(SoundCodec::Ac3));
+            }
+        });
+        orderly(&run);
+        assert!(repairs(&run) <= 3, "{off}: {:?}", run.discontinuities);
+        assert!(behind(&run, 10).abs() < 1.2, "{off}: {} ms", behind(&run, 10));
     }
 }

@@ -271,6 +271,8 @@ impl AudioFrames {
             Look::Short => None,
             Look::Frame { key: next, .. } if next == key => {
                 self.aligned = true;
+                // Another encoder, whose frames begin elsewhere: their times are to be kept to closely.
+                self.disturbed |= self.key.is_some_and(|before| before != key);
                 self.key = Some(key);
                 self.doubt = self.doubt.filter(|(place, _)| *place >= at + len);
                 self.give(at, len, give);
