@@ -16,7 +16,8 @@ impl Program {
         let is_played = |stream: &Stream| stream.selected && stream.note.is_none();
         let plays = |kind: &str| streams.iter().any(|stream| is_played(stream) && stream.kind == kind);
         let others = || streams.iter().filter(|stream| !is_played(stream) && stream.kind != "other");
-        let missing = || others().filter(|stream| !plays(&stream.kind));
+        // That one stands in for another is told though something plays.
+        let missing = || others().filter(|stream| stream.absent || !plays(&stream.kind));
         let mut notes: Vec<String> = Vec::new();
         for note in missing().filter_map(|stream| stream.note.clone()) {
             if !notes.contains(&note) {
@@ -74,6 +75,16 @@ mod tests {
     fn sound_that_plays_beside_an_encrypted_picture_is_told_with_the_reason() {
         let streams = vec![stream("video", true, Some(ENCRYPTED)), stream("audio", true, None)];
         assert_eq!(told(streams, Picture::Moving), ("playing", "Playing the sound alone.".into(), ENCRYPTED.into()));
+    }
+
+    #[test]
+    fn sound_that_another_one_stands_in_for_is_told_though_it_plays() {
+        let instead = "The sound that is announced first does not come; another one plays.";
+        let absent = Stream { absent: true, ..stream("audio", false, Some(instead)) };
+        let streams = vec![stream("video", true, None), absent, stream("audio", true, None)];
+        let mut told = told(streams, Picture::Moving);
+        told.1.clear();
+        assert_eq!(told, ("playing", String::new(), instead.into()));
     }
 
     #[test]

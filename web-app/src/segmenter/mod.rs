@@ -14,6 +14,7 @@ mod options;
 mod output;
 mod packets;
 mod playing;
+mod presence;
 mod recognition;
 mod release;
 mod sound;

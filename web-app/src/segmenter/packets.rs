@@ -3,24 +3,26 @@
 //! In: packets in the order they came. Out: what each part makes of its own, in one queue. Packets with errors are
 //! counted and dropped; those of PIDs that nothing is played from are not looked at.
 
+mod finding;
+
 use amt_shared::ts::{PACKET_LEN, Packet, pid};
 
 use super::Options;
 use super::output::{FaultReason, Micros, Output};
 use super::playing::{Part, Playing};
+use super::presence::Presence;
 use super::recognition::Search;
 use super::sound::{SoundCodec, SoundDecoder};
 use super::tables::{Tables, Told};
-use crate::segmenter::recognition::inquiries::{Answer, Inquiries};
+use crate::segmenter::recognition::inquiries::Inquiries;
 use crate::segmenter::transport::certainty::Certainty;
 use crate::segmenter::transport::demux::Found;
 
 /// Faults are told after so many packets at the latest.
 const FAULT_PACKETS: u64 = 64;
 
-/// So often it is looked whether pictures come out, in packets; and so many packets of theirs without one are too many.
+/// So often it is looked whether pictures come out, in packets.
 const WATCH_PACKETS: u64 = 256;
-const WITHOUT_PICTURE_MAX: u64 = 256;
 
 /// Where the packets of a PID go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,8 +48,11 @@ pub(super) struct Packets {
     tables: Tables,
     playing: Playing,
     next: Option<Next>,
-    /// Looks for streams while there are no tables.
+    presence: Presence,
+    /// Looks for streams while there are no tables, or where those that they announce do not come.
     search: Option<Box<Search>>,
+    /// Streams in place of those that do not come were looked for, for long enough.
+    searched: bool,
     /// Looks whether streams carry what the tables say.
     inquiries: Inquiries,
     /// Packets of the picture, and how many there were when the last picture had come out, and which that was.
@@ -86,7 +91,9 @@ impl Packets {
             tables: Tables::new(options.takes),
             playing: Playing::new(options),
             next: None,
+            presence: Presence::default(),
             search: Some(Box::default()),
+            searched: false,
             inquiries: Inquiries::default(),
             video_packets: 0,
             watched: (0, 0),
@@ -99,6 +106,9 @@ impl Packets {
     /// The packets taken next are of `bytes` bytes that the helper received at `received`.
     pub(super) fn begin_push(&mut self, bytes: usize, received: Micros) {
         self.certainty.bytes(bytes);
+        if self.presence.received(received) {
+            self.look_round();
+        }
         self.playing.release.received = received;
         if let Some(next) = &mut self.next {
             next.playing.release.received = received;
@@ -167,21 +177,28 @@ impl Packets {
         self.certainty.packet(bytes);
         if self.count.is_multiple_of(FAULT_PACKETS) {
             self.playing.release.tell_faults();
+            if self.presence.packets(FAULT_PACKETS) {
+                self.look_round();
+            }
             if self.count.is_multiple_of(WATCH_PACKETS) {
                 self.watch();
             }
         }
         let pid = pid(bytes);
         self.last_pid = pid;
-        let route = self.routes[usize::from(pid)];
+        let mut route = self.routes[usize::from(pid)];
+        let watched = self.next.is_some() || self.inquiries.are_open();
+        if route == Route::Part(Part::Video) && !watched && self.playing.picture_goes_on(bytes) {
+            return;
+        }
+        if self.presence.packet(pid, bytes) {
+            self.look_round();
+            route = self.routes[usize::from(pid)];
+        }
         if route == Route::Nowhere {
             if self.search.is_some() {
                 self.search(bytes);
             }
-            return;
-        }
-        let watched = self.next.is_some() || self.inquiries.are_open();
-        if route == Route::Part(Part::Video) && !watched && self.playing.picture_goes_on(bytes) {
             return;
         }
         let release = &mut self.playing.release;
@@ -200,7 +217,10 @@ impl Packets {
             }
         }
         match route {
-            Route::Nowhere | Route::Aside | Route::Clock => {}
+            Route::Nowhere | Route::Aside => {}
+            // A picture may come there that no PMT names.
+            Route::Clock if self.search.is_some() => self.search(bytes),
+            Route::Clock => {}
             Route::Part(part) => {
                 self.video_packets += u64::from(part == Part::Video);
                 if self.playing.packet(part, &packet) {
@@ -215,48 +235,6 @@ impl Packets {
         if self.next.is_some() {
             self.next_packet(pid, &packet);
         }
-    }
-
-    /// Has the picture looked into again if it does not come out any more: another encoder may be at work.
-    #[cold]
-    fn watch(&mut self) {
-        let Some(pid) = self.playing.tracks.video_pid() else { return };
-        let (pictures, packets) = self.watched;
-        if pictures != self.playing.release.pictures {
-            self.watched = (self.playing.release.pictures, self.video_packets);
-            self.inquiries.ask_again(pid, false);
-        } else if self.video_packets - packets > WITHOUT_PICTURE_MAX {
-            self.inquiries.ask_again(pid, true);
-        }
-    }
-
-    /// Looks for streams where no tables are.
-    #[cold]
-    fn search(&mut self, bytes: &[u8; PACKET_LEN]) {
-        let Some(search) = &mut self.search else { return };
-        let made_up = search.packet(bytes);
-        self.search.take_if(|search| search.is_over());
-        if made_up.is_some_and(|pmt| self.tables.programs.make_up(pmt)) {
-            self.follow();
-        }
-    }
-
-    /// Looks whether a stream carries what its PMT says; if it does not, it is played as what it is, from where that
-    /// began to show.
-    #[cold]
-    fn inquire(&mut self, packet: &Packet<'_>) {
-        let Some(answer) = self.inquiries.packet(packet, &self.playing.release) else { return };
-        let Answer { pid, stream_type, content, held } = answer;
-        if !self.tables.programs.correct(pid, stream_type, content) {
-            return;
-        }
-        self.follow();
-        for bytes in &held {
-            if let (Route::Part(part), Ok(packet)) = (self.routes[usize::from(pid)], Packet::parse(bytes)) {
-                self.playing.packet(part, &packet);
-            }
-        }
-        self.settle();
     }
 
     /// Something was found out about the streams that are played.
@@ -287,6 +265,7 @@ impl Packets {
     /// The programme that was waited for takes the place of the one that is played.
     fn switch(&mut self) {
         let Some(next) = self.next.take() else { return };
+        (self.search, self.searched) = (None, false);
         let before = core::mem::replace(&mut self.playing, *next.playing);
         self.playing.release.take_over(before.release);
         if let Some(choice) = self.tables.programs.choice().filter(|choice| self.playing.number == Some(choice.number))
@@ -318,7 +297,7 @@ impl Packets {
     fn follow(&mut self) {
         let Some(choice) = self.tables.programs.choice() else { return };
         let made_up = choice.number == 0;
-        if !made_up {
+        if !made_up && !matches!(self.playing.number, Some(1..)) {
             self.search = None;
         }
         let goes_on = |number| number == choice.number || number == 0 && self.playing.tracks.are_of(choice);

@@ -21,6 +21,8 @@ const APART_MAX: i64 = 5 * TICKS_PER_SECOND;
 pub(in crate::segmenter) struct AudioSwitch {
     /// The PID of the new track.
     pub(in crate::segmenter) to: u16,
+    /// No more of the old track comes.
+    ended: bool,
     held: VecDeque<(HeldAudio, Micros)>,
     /// Where the next frame is due, 90 kHz of the source; `None` until the stream has told a time.
     due: Option<i64>,
@@ -29,8 +31,8 @@ pub(in crate::segmenter) struct AudioSwitch {
 }
 
 impl AudioSwitch {
-    pub(in crate::segmenter) const fn new(to: u16) -> Self {
-        Self { to, held: VecDeque::new(), due: None, left_out: 0 }
+    pub(in crate::segmenter) const fn new(to: u16, ended: bool) -> Self {
+        Self { to, ended, held: VecDeque::new(), due: None, left_out: 0 }
     }
 
     /// Holds a frame of the new track.
@@ -62,7 +64,7 @@ impl AudioSwitch {
         while let Some(first) = self.held.front() {
             let from = from(first);
             let half = first.0.ticks() / 2;
-            if from.abs() > APART_MAX || self.held.len() > HELD_MAX || from <= half && from > -half {
+            if from.abs() > APART_MAX || self.held.len() > HELD_MAX || (from <= half || self.ended) && from > -half {
                 return Some(core::mem::take(&mut self.held));
             }
             if from > half {

@@ -44,6 +44,8 @@ pub struct Stream {
     pub codec: Option<String>,
     /// Whether it comes out as a track.
     pub selected: bool,
+    /// Whether it would, but is announced only and does not come; another one may stand in for it.
+    pub absent: bool,
     /// ISO 639-2 code of its language, as the PMT writes it (`eng`).
     pub language: Option<String>,
     /// What it is for, where the PMT says more than its language.

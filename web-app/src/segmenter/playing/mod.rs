@@ -3,6 +3,7 @@
 //! There is one that is played, and for a moment a second one: the programme that the viewer has switched to, until
 //! its picture can begin. So the picture that is there stands until the next one does.
 
+mod absence;
 pub(in crate::segmenter) mod tracks;
 
 use amt_shared::ts::{PACKET_LEN, Packet};

@@ -1,13 +1,16 @@
 //! The streams of the programme that come out, and those that may turn out to be sound.
 //!
-//! In: what the PMT says, what the viewer chose, and the packets of these streams. Streams that go on over a change
-//! of the PMT are not disturbed by it.
+//! In: what the PMT says, what the viewer chose, which PIDs come, and the packets of these streams. Streams that go on over
+//! a change of the PMT are not disturbed by it. In place of one that does not come stands the next one of its kind that
+//! does, until it comes again.
 
 use amt_shared::ts::{PACKET_LEN, Packet};
 
+use super::absence::Absence;
 use crate::segmenter::Options;
 use crate::segmenter::audio::AudioTrack;
 use crate::segmenter::output::{Role, Track};
+use crate::segmenter::presence::Presence;
 use crate::segmenter::release::Release;
 use crate::segmenter::tables::content::Content;
 use crate::segmenter::tables::pmt::PmtStream;
@@ -44,11 +47,49 @@ pub(in crate::segmenter) struct Tracks {
     /// The audio stream. Several where none is announced and their bytes have to tell, or while one takes the
     /// place of another.
     audio: Vec<Sound>,
+    absence: Absence,
+    /// The sound that another one stands in for.
+    left: Option<u16>,
 }
 
 impl Tracks {
     pub(in crate::segmenter) fn new(options: Options) -> Self {
-        Self { options, choice: Choice::default(), wanted: None, video: None, audio: Vec::new() }
+        Self {
+            options,
+            choice: Choice::default(),
+            wanted: None,
+            video: None,
+            audio: Vec::new(),
+            absence: Absence::default(),
+            left: None,
+        }
+    }
+
+    /// Looks which streams of the programme come; whether that has changed for one, so that others may be played now.
+    pub(in crate::segmenter) fn look_round(&mut self, presence: &Presence, release: &mut Release) -> bool {
+        let changed = self.absence.look(&self.choice.streams, self.options.takes, presence);
+        if changed {
+            let choice = core::mem::take(&mut self.choice);
+            self.follow(&choice, release);
+            release.tell_absence();
+        }
+        changed
+    }
+
+    /// Whether of the streams that are `named` in the PMT there should be a picture that does not come, and the same of
+    /// sound; both where none comes.
+    pub(in crate::segmenter) fn are_missing(&self, named: &dyn Fn(u16) -> bool) -> [bool; 2] {
+        let missing = |track: Track| {
+            let plays = |of: &&PmtStream| of.content.plays_as(self.options.takes) == Some(track) && named(of.pid);
+            let mut streams = self.choice.streams.iter().filter(plays);
+            (streams.clone().next().is_some(), streams.all(|stream| self.absence.is_of(stream.pid)))
+        };
+        let pair = [missing(Track::Video), missing(Track::Audio)];
+        if pair.contains(&(true, false)) {
+            return pair.map(|(announced, absent)| announced && absent);
+        }
+        // What is not known yet may turn out to be one.
+        [!self.choice.streams.iter().any(|of| of.content == Content::Unknown); 2]
     }
 
     /// The PID of the picture.
@@ -96,6 +137,7 @@ impl Tracks {
     /// The viewer's choice of a sound track.
     pub(in crate::segmenter) fn choose_audio(&mut self, pid: Option<u16>, release: &mut Release) {
         self.wanted = pid;
+        self.left = None;
         let chosen = match pid {
             Some(_) => self.wanted_audio(),
             None => self.default_audio(),
@@ -109,7 +151,9 @@ impl Tracks {
     pub(in crate::segmenter) fn follow(&mut self, choice: &Choice, release: &mut Release) {
         self.choice = choice.clone();
         let takes = self.options.takes;
-        let video = choice.streams.iter().find(|stream| stream.content.plays_as(takes) == Some(Track::Video));
+        let mut pictures = choice.streams.iter().filter(|stream| stream.content.plays_as(takes) == Some(Track::Video));
+        let first = pictures.clone().next();
+        let video = pictures.find(|stream| !self.absence.is_of(stream.pid)).or(first);
         if self.video.as_ref().map(|track| (track.pid(), track.carried().content()))
             != video.map(|stream| (stream.pid, stream.content))
         {
@@ -119,12 +163,24 @@ impl Tracks {
             });
         }
         let video = video.map(|stream| stream.pid);
+        let absent = |stream: &PmtStream| self.absence.is_of(stream.pid);
         // What is played goes on, whatever else is announced now, unless it is not the viewer's choice.
         let is_played = |stream: &&PmtStream| {
             release.audio_pid == Some(stream.pid) && self.audio.iter().any(|sound| sound.is(stream))
         };
         let played = choice.streams.iter().find(is_played);
-        let chosen = self.wanted_audio().or(played).or_else(|| self.default_audio()).cloned();
+        let left = choice.streams.iter().find(|stream| Some(stream.pid) == self.left && self.is_audio(stream));
+        let by_choice = [self.wanted_audio(), left, played, self.default_audio()];
+        let comes = by_choice.into_iter().flatten().find(|stream| !absent(stream));
+        let chosen = comes.or_else(|| by_choice.into_iter().flatten().next()).cloned();
+        self.left = match (played, &chosen) {
+            (Some(played), Some(chosen)) if played.pid != chosen.pid && absent(played) => left.or(Some(played)),
+            (_, chosen) => left.filter(|left| chosen.as_ref().is_none_or(|chosen| chosen.pid != left.pid)),
+        }
+        .map(|left| left.pid);
+        let announced = first.map(|first| first.pid).into_iter().chain(video).chain(self.left);
+        let announced = announced.chain(chosen.as_ref().map(|chosen| chosen.pid));
+        release.absent = announced.filter(|pid| self.absence.is_of(*pid)).collect();
         let Some(chosen) = chosen else {
             let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
             let candidates: Vec<PmtStream> = unknown.take(CANDIDATES_MAX).cloned().collect();
@@ -133,9 +189,14 @@ impl Tracks {
         };
         match played.cloned() {
             Some(played) if played.pid != chosen.pid => {
+                let ended = self.absence.is_of(played.pid);
+                if ended {
+                    // It comes already: the beginning waits for it.
+                    release.coming(Track::Audio);
+                }
                 self.keep_audio(&[played.clone(), chosen.clone()]);
                 release.choose(choice, video, Some(played.pid), true);
-                release.switch_audio(chosen.pid);
+                release.switch_audio(chosen.pid, ended);
             }
             _ => {
                 self.keep_audio(core::slice::from_ref(&chosen));
@@ -155,7 +216,7 @@ impl Tracks {
         if release.audio_pid.is_none() {
             release.audio_pid = Some(stream.pid);
         }
-        release.switch_audio(stream.pid);
+        release.switch_audio(stream.pid, played.is_some_and(|pid| self.absence.is_of(pid)));
         self.settle(release);
     }
 
@@ -180,11 +241,11 @@ impl Tracks {
         self.choice.streams.iter().filter(plays).find(|stream| Some(stream.pid) == self.wanted)
     }
 
-    /// The first that is an ordinary programme's sound, else the first.
+    /// The first that is an ordinary programme's sound, else the first; one that comes before all that do not.
     fn default_audio(&self) -> Option<&PmtStream> {
-        let mut playable = self.choice.streams.iter().filter(|stream| self.is_audio(stream));
-        let ordinary = |stream: &&PmtStream| matches!(stream.description.role, None | Some(Role::Main));
-        playable.clone().find(ordinary).or_else(|| playable.next())
+        let playable = self.choice.streams.iter().filter(|stream| self.is_audio(stream));
+        let ordinary = |stream: &PmtStream| matches!(stream.description.role, None | Some(Role::Main));
+        playable.min_by_key(|stream| (self.absence.is_of(stream.pid), !ordinary(stream)))
     }
 
     fn is_audio(&self, stream: &PmtStream) -> bool {

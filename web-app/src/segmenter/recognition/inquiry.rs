@@ -13,7 +13,7 @@ use crate::segmenter::transport::pes::PesStream;
 /// Bytes of the stream looked at in one go: parameter sets stand at the beginning of an access unit, and so many bytes
 /// hold several frames of sound.
 const LOOKED_AT: usize = 16 << 10;
-/// They are looked at when so many have come, and again whenever there are twice as many.
+/// They are looked at when so many have come, again whenever there are twice as many, and when all have come.
 const FIRST_LOOK: usize = 736;
 /// PES packets after which a stream that shows nothing is left alone: more than a minute of pictures.
 const PES_MAX: u32 = 3000;
@@ -98,7 +98,7 @@ impl Inquiry {
         self.held.push(*packet.bytes());
         self.bytes.extend_from_slice(piece.data);
         if self.bytes.len() >= self.look_at {
-            self.look_at = self.bytes.len() * 2;
+            self.look_at = (self.bytes.len() * 2).min(LOOKED_AT);
             self.found = video::recognise(&self.bytes).or_else(|| sound(&self.bytes));
         }
     }

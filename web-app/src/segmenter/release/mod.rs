@@ -55,6 +55,8 @@ pub(super) struct Release {
     told: Option<Program>,
     /// The PIDs whose packets are encrypted.
     encrypted: Vec<u16>,
+    /// PIDs that are announced and do not come, as far as the programme is the poorer for it.
+    pub(super) absent: Vec<u16>,
     /// Another sound track is about to come out.
     switch: Option<AudioSwitch>,
     /// Something was found out that changes which PIDs are wanted, or that programme list or choice depend on.
@@ -86,6 +88,7 @@ impl Release {
             choice: None,
             told: None,
             encrypted: Vec::new(),
+            absent: Vec::new(),
             switch: None,
             news: false,
             pictures: 0,
@@ -260,8 +263,9 @@ impl Release {
         self.begin(false);
     }
 
-    /// Lets the sound go over to another PID of the programme, where its frames go on from those before.
-    pub(super) fn switch_audio(&mut self, pid: u16) {
+    /// Lets the sound go over to another PID of the programme, where its frames go on from those before, or at once where
+    /// those have `ended`.
+    pub(super) fn switch_audio(&mut self, pid: u16, ended: bool) {
         match &mut self.start {
             Some(start) => {
                 start.keep_audio(pid);
@@ -270,7 +274,7 @@ impl Release {
             }
             None if self.audio_pid == Some(pid) => self.switch = None,
             None if self.switch.as_ref().is_some_and(|switch| switch.to == pid) => {}
-            None => self.switch = Some(AudioSwitch::new(pid)),
+            None => self.switch = Some(AudioSwitch::new(pid, ended)),
         }
     }
 

@@ -23,11 +23,19 @@ impl Release {
         pids.peek().is_some() && pids.all(|pid| self.encrypted.contains(&pid))
     }
 
+    /// Tells the programme where something of it does not come, before the output begins as well.
+    pub(in crate::segmenter) fn tell_absence(&mut self) {
+        if !self.held_back {
+            self.tell_program();
+        }
+    }
+
     /// Tells the programme, if anything in it is new.
     pub(in crate::segmenter) fn tell_program(&mut self) {
         let Some(choice) = &self.choice else { return };
         let streams = choice.streams.iter().map(|stream| {
             let selected = self.video_pid == Some(stream.pid) || self.audio_pid == Some(stream.pid);
+            let absent = self.absent.contains(&stream.pid);
             let kind = match stream.content {
                 Content::Unknown if self.audio_pid == Some(stream.pid) => StreamKind::Audio,
                 content => content.kind(),
@@ -38,10 +46,14 @@ impl Release {
                 kind,
                 codec: self.codecs.get(stream.pid).cloned().or(stream.content.name().map(str::to_owned)),
                 selected,
+                absent,
                 language: stream.description.language.clone(),
                 role: stream.description.role,
                 note: if self.encrypted.contains(&stream.pid) {
                     Some("This programme is encrypted.".into())
+                } else if absent {
+                    let stands_in = kind == StreamKind::Audio && self.switches_to().is_some();
+                    Some(absence(kind, selected && !stands_in).into())
                 } else if selected {
                     None
                 } else {
@@ -55,5 +67,15 @@ impl Release {
             self.told = Some(program.clone());
             self.queue.push_back(Output::Program(program));
         }
+    }
+}
+
+/// Says that a stream is announced and does not come: what is played, or what another one stands in for.
+const fn absence(kind: StreamKind, selected: bool) -> &'static str {
+    match (kind, selected) {
+        (StreamKind::Video, true) => "The picture is announced but does not come.",
+        (_, true) => "The sound is announced but does not come.",
+        (StreamKind::Video, false) => "The picture that is announced first does not come; another one is shown.",
+        (_, false) => "The sound that is announced first does not come; another one plays.",
     }
 }

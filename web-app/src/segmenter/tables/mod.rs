@@ -4,6 +4,7 @@
 
 pub(in crate::segmenter) mod content;
 pub(in crate::segmenter) mod descriptors;
+mod known;
 pub(in crate::segmenter) mod pmt;
 pub(in crate::segmenter) mod program;
 pub(in crate::segmenter) mod psi;

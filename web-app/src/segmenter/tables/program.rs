@@ -1,15 +1,18 @@
 //! The programmes of a stream (ISO/IEC 13818-1, 2.4.4): follows PAT and PMTs and chooses what is played.
 //!
-//! What the viewer chose is played once its PMT is known; otherwise the first programme in the PAT's order that has a
-//! stream which can be played, those first whose picture does and that announce no access control. A change of PAT or PMT while playing shows
-//! as a new choice. Tables that are not current yet are left out, and so is what else comes on these PIDs.
+//! What the viewer chose is played once its PMT is known; otherwise the first programme in the PAT's order that is best
+//! played: see [`Rank`]. One of which nothing comes is left for one that comes, and gone back to when it comes again; what
+//! the viewer chose is not left. A change of PAT or PMT while playing shows as a new choice. Tables that are not current yet
+//! are left out, and so is what else comes on these PIDs.
 
 use super::content::Content;
+use super::known::{Known, Rank};
 use super::pmt::{self, Pmt, PmtStream};
 use super::psi::{Section, SectionError, Sections};
 use crate::segmenter::Takes;
 use crate::segmenter::map::Map;
-use crate::segmenter::output::{ProgramEntry, StreamKind};
+use crate::segmenter::output::ProgramEntry;
+use crate::segmenter::presence::Presence;
 
 /// PMTs that are followed.
 const PROGRAMS_MAX: usize = 256;
@@ -17,6 +20,8 @@ const PROGRAMS_MAX: usize = 256;
 const CORRECTIONS_MAX: usize = 256;
 /// How often a PMT comes before those that never came are not waited for.
 const PATIENCE: u32 = 3;
+/// So long they are waited for where only radio is known, in tenths of a second: some come every few seconds only.
+const PATIENCE_RADIO: u32 = 40;
 
 /// What is played.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -24,13 +29,6 @@ pub(in crate::segmenter) struct Choice {
     pub(in crate::segmenter) number: u16,
     pub(in crate::segmenter) pcr_pid: Option<u16>,
     pub(in crate::segmenter) streams: Vec<PmtStream>,
-}
-
-/// A programme whose PMT came.
-#[derive(Debug, Default)]
-struct Known {
-    pmt: Pmt,
-    seen: u32,
 }
 
 /// See the module.
@@ -53,9 +51,18 @@ pub(in crate::segmenter) struct Programs {
     corrections: Map<u16, (u8, Content)>,
     /// What was made up of streams that were recognised by their bytes, for want of tables.
     made_up: Option<Pmt>,
+    /// Streams that no PMT names, in a programme whose own do not come.
+    unreferenced: Option<(u16, Vec<PmtStream>)>,
     /// What the viewer chose.
     wanted: Option<u16>,
+    /// The programme that was left as nothing of it came.
+    left: Option<u16>,
+    /// It was chosen although others were not known.
+    provisional: bool,
     choice: Option<Choice>,
+    /// Which tenth of a second it is, and in which the first PMT came.
+    now: u32,
+    first: u32,
 }
 
 /// What a packet of PSI changed.
@@ -94,6 +101,7 @@ impl Programs {
     /// The viewer's choice; whether something else is to be played now.
     pub(in crate::segmenter) fn want(&mut self, number: Option<u16>) -> bool {
         self.wanted = number;
+        self.left = None;
         if number.is_none() {
             // The first again, not what happens to be played.
             self.choose(self.first_playable())
@@ -124,7 +132,37 @@ impl Programs {
 
     /// Plays streams that were recognised by their bytes, while no PMT comes; whether something else is to be played.
     pub(in crate::segmenter) fn make_up(&mut self, pmt: Pmt) -> bool {
+        if self.pmts.len() > 0 {
+            // One that is known is played, as soon as others have been waited for.
+            return false;
+        }
         self.made_up = Some(pmt);
+        self.follow()
+    }
+
+    /// Looks which programmes come; whether something else is to be played.
+    pub(in crate::segmenter) fn look_round(&mut self, presence: &Presence) -> bool {
+        self.now = presence.now();
+        let mut changed = false;
+        for known in self.pmts.values_mut() {
+            changed |= known.look(self.takes, presence);
+        }
+        changed && self.follow()
+    }
+
+    /// Whether every programme of the PAT is known.
+    pub(in crate::segmenter) fn are_known(&self) -> bool {
+        self.pat_is_whole() && self.programs.iter().all(|(number, _)| self.pmts.contains_key(*number))
+    }
+
+    /// Whether a PMT names a PID.
+    pub(in crate::segmenter) fn name(&self, pid: u16) -> bool {
+        self.pmts.values().any(|known| known.pmt.streams.iter().any(|stream| stream.pid == pid))
+    }
+
+    /// A programme whose streams do not come has these, which no PMT names; whether something else is to be played.
+    pub(in crate::segmenter) fn add(&mut self, number: u16, streams: Vec<PmtStream>) -> bool {
+        self.unreferenced = Some((number, streams));
         self.follow()
     }
 
@@ -135,7 +173,11 @@ impl Programs {
             ProgramEntry {
                 number,
                 scrambled: self.encrypted.contains_key(number) || pmt.is_some_and(Pmt::controlled),
-                playable: pmt.map(|pmt| pmt.streams.iter().any(|stream| stream.content.plays_as(self.takes).is_some())),
+                playable: pmt.map(|pmt| {
+                    let plays = |stream: &PmtStream| stream.content.plays_as(self.takes).is_some();
+                    selected == Some(number) && self.has_unreferenced(number)
+                        || pmt.streams.iter().any(plays) && !self.is_off_air(number)
+                }),
                 selected: selected == Some(number),
                 ..ProgramEntry::default()
             }
@@ -241,10 +283,14 @@ impl Programs {
         }
         correct(&self.corrections, &mut pmt);
         let mut changed = !self.pmts.contains_key(number);
+        if self.first == 0 {
+            self.first = self.now.max(1);
+        }
         let known = self.pmts.get_or_default(number);
-        known.seen = known.seen.saturating_add(1);
-        changed |= known.pmt != pmt;
-        known.pmt = pmt;
+        changed |= known.take(pmt);
+        if changed {
+            self.unreferenced.take_if(|(of, _)| *of == number);
+        }
         Some(changed)
     }
 
@@ -259,21 +305,39 @@ impl Programs {
         }
         let number = match (wanted, current.and_then(|number| Some((number, self.rank(number)?)))) {
             (Some(wanted), _) => Some(wanted),
-            // What is played goes on as long as it is announced and can be played, unless it is encrypted and another
-            // one is not.
-            (None, Some((number, rank))) if rank > 1 || rank == 1 && !self.encrypted.contains_key(number) => {
-                Some(number)
-            }
-            (None, Some((number, 1))) => {
-                self.first_playable().filter(|other| self.rank(*other) > Some(1)).or(Some(number))
-            }
+            (None, Some((number, rank))) => Some(self.better_than(number, rank).unwrap_or(number)),
             // What was made up goes over to the programme that has its streams.
             _ => self.made_up_as().or_else(|| self.first_playable()),
         };
         if number.is_some() {
             self.made_up = None;
         }
+        if number != current && number.is_some() {
+            self.provisional = self.wanted.is_none() && !self.are_known();
+            self.left = self.left.filter(|left| Some(*left) != number);
+            if let Some(current) = current.filter(|current| wanted.is_none() && self.is_off_air(*current)) {
+                self.left.get_or_insert(current);
+            }
+        }
         self.choose(number)
+    }
+
+    /// The programme to leave the one for that is played and that the viewer has not chosen. It goes on as long as it is
+    /// announced and can be played, unless it is encrypted, or nothing of it comes, and another one is better.
+    fn better_than(&self, current: u16, rank: Rank) -> Option<u16> {
+        let back = self.left.filter(|left| self.rank(*left).is_some_and(|other| other >= rank));
+        if back.is_some() {
+            return back;
+        }
+        let goes_on = match rank {
+            Rank::Television => true,
+            Rank::Radio => !self.provisional,
+            Rank::Partly => !self.encrypted.contains_key(current),
+            Rank::Perhaps | Rank::Nothing => false,
+        };
+        let other = if goes_on { None } else { self.first_playable() }?;
+        let clear = !self.encrypted.contains_key(other);
+        self.rank(other).filter(|other| *other > rank && (clear || rank != Rank::Nothing)).map(|_| other)
     }
 
     /// The programme that has the streams of the one that was made up.
@@ -290,7 +354,11 @@ impl Programs {
         let known = number.and_then(|number| Some((number, &self.pmts.get(number)?.pmt)));
         let Some((number, pmt)) = known.or_else(|| Some((0, self.made_up.as_ref()?))) else { return false };
         let Pmt { pcr_pid, ref streams, .. } = *pmt;
-        let choice = Some(Choice { number, pcr_pid, streams: streams.clone() });
+        let mut streams = streams.clone();
+        if let Some((_, more)) = self.unreferenced.as_ref().filter(|(of, _)| *of == number) {
+            streams.extend(more.iter().filter(|stream| !self.name(stream.pid)).cloned());
+        }
+        let choice = Some(Choice { number, pcr_pid, streams });
         if choice == self.choice {
             return false;
         }
@@ -298,20 +366,17 @@ impl Programs {
         true
     }
 
-    /// 2: it is played; 1: a stream of it is or may turn out to be, but its picture does not play, or it may be
-    /// encrypted; 0: nothing of it is. `None` while the PMT is not known.
-    fn rank(&self, number: u16) -> Option<u8> {
-        let pmt = &self.pmts.get(number)?.pmt;
-        let plays = |stream: &PmtStream| stream.content.plays_as(self.takes);
-        let mut pictures = pmt.streams.iter().filter(|stream| stream.content.kind() == StreamKind::Video).peekable();
-        let whole = pictures.peek().is_none() || pictures.any(|stream| plays(stream).is_some());
-        let most = if !whole || self.encrypted.contains_key(number) || pmt.controlled() { 1 } else { 2 };
-        let rank = |stream: &PmtStream| match stream.content {
-            _ if plays(stream).is_some() => most,
-            Content::Unknown => 1,
-            _ => 0,
-        };
-        Some(pmt.streams.iter().map(rank).max().unwrap_or(0))
+    /// How well a programme is played; `None` while its PMT is not known.
+    fn rank(&self, number: u16) -> Option<Rank> {
+        Some(self.pmts.get(number)?.rank(self.takes, self.encrypted.contains_key(number)))
+    }
+
+    fn is_off_air(&self, number: u16) -> bool {
+        self.pmts.get(number).is_some_and(|known| known.off_air.is_some())
+    }
+
+    fn has_unreferenced(&self, number: u16) -> bool {
+        self.unreferenced.as_ref().is_some_and(|(of, streams)| *of == number && !streams.is_empty())
     }
 
     /// Whether PMTs that have not come are waited for.
@@ -325,13 +390,19 @@ impl Programs {
             return None;
         }
         let mut second_best = None;
+        let mut unknown = false;
         for (number, _) in &self.programs {
             match self.rank(*number) {
-                Some(2) => return Some(*number),
+                Some(Rank::Television) => return Some(*number),
                 None if patient => return None,
+                None => unknown = true,
                 Some(rank) if second_best.is_none_or(|(best, _)| rank > best) => second_best = Some((rank, *number)),
-                _ => {}
+                Some(_) => {}
             }
+        }
+        let begins = self.choice.as_ref().is_none_or(|choice| choice.number == 0);
+        if unknown && begins && self.now.saturating_sub(self.first) < PATIENCE_RADIO {
+            return None;
         }
         // Nothing is played for certain: what may turn out to be, else the first, so that it can be named.
         second_best.map(|(_, number)| number)

@@ -42,6 +42,8 @@ pub struct Stream {
     pub codec: Option<String>,
     /// Whether it comes as a track.
     pub selected: bool,
+    /// Whether it would, but is only announced.
+    pub absent: bool,
     /// ISO 639-2 code of its language.
     pub language: Option<String>,
     /// What a sound is for: [`segmenter::Role::as_str`].
@@ -116,6 +118,7 @@ impl From<&segmenter::Stream> for Stream {
             stream_type: stream.stream_type,
             codec: stream.codec.clone(),
             selected: stream.selected,
+            absent: stream.absent,
             language: stream.language.clone(),
             role: stream.role.map(|role| role.as_str().into()),
             note: stream.note.clone(),
