@@ -5,6 +5,7 @@
 //! [`FaultReason`]. How the bytes are cut into pushes never changes the samples that come out.
 
 mod audio;
+mod backlog;
 mod bits;
 mod codec;
 mod fmp4;

@@ -8,6 +8,7 @@ mod finding;
 use amt_shared::ts::{PACKET_LEN, Packet, pid};
 
 use super::Options;
+use super::backlog::Backlog;
 use super::output::{FaultReason, Micros, Output};
 use super::playing::{Part, Playing};
 use super::presence::Presence;
@@ -49,6 +50,8 @@ pub(super) struct Packets {
     playing: Playing,
     next: Option<Next>,
     presence: Presence,
+    /// What came before anything was known to be played.
+    backlog: Option<Backlog>,
     /// Looks for streams while there are no tables, or where those that they announce do not come.
     search: Option<Box<Search>>,
     /// Streams in place of those that do not come were looked for, for long enough.
@@ -92,6 +95,7 @@ impl Packets {
             playing: Playing::new(options),
             next: None,
             presence: Presence::default(),
+            backlog: Some(Backlog::default()),
             search: Some(Box::default()),
             searched: false,
             inquiries: Inquiries::default(),
@@ -184,8 +188,12 @@ impl Packets {
                 self.watch();
             }
         }
+        self.last_pid = pid(bytes);
+        self.dispatch(bytes);
+    }
+
+    fn dispatch(&mut self, bytes: &[u8; PACKET_LEN]) {
         let pid = pid(bytes);
-        self.last_pid = pid;
         let mut route = self.routes[usize::from(pid)];
         let watched = self.next.is_some() || self.inquiries.are_open();
         if route == Route::Part(Part::Video) && !watched && self.playing.picture_goes_on(bytes) {
@@ -196,6 +204,9 @@ impl Packets {
             route = self.routes[usize::from(pid)];
         }
         if route == Route::Nowhere {
+            if let Some(backlog) = &mut self.backlog {
+                backlog.push(bytes, self.playing.release.received, self.presence.now());
+            }
             if self.search.is_some() {
                 self.search(bytes);
             }
@@ -288,6 +299,9 @@ impl Packets {
         } else if pids {
             self.route();
         }
+        if pids {
+            self.read_backlog();
+        }
         if list || choice {
             self.tell_programs();
         }
@@ -321,6 +335,7 @@ impl Packets {
         }
         self.tell_programs();
         self.route();
+        self.replay();
     }
 
     fn tell_programs(&mut self) {

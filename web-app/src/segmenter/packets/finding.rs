@@ -1,7 +1,7 @@
 //! What is found out of the stream besides what its tables say: streams without tables, tables that lie, and streams that
 //! are announced and do not come.
 
-use amt_shared::ts::{PACKET_LEN, Packet};
+use amt_shared::ts::{PACKET_LEN, Packet, pid};
 
 use super::{Packets, Route};
 use crate::segmenter::recognition::Search;
@@ -22,6 +22,32 @@ impl Packets {
         } else if self.video_packets - packets > WITHOUT_PICTURE_MAX {
             self.inquiries.ask_again(pid, true);
         }
+    }
+
+    /// Reads the PMTs that came before the PAT named their PIDs.
+    #[cold]
+    pub(super) fn read_backlog(&mut self) {
+        let Some(backlog) = &mut self.backlog else { return };
+        let programs = &self.tables.programs;
+        for bytes in backlog.take(|pid| programs.has_pmt(pid)) {
+            if let Some(packet) = Packet::parse(&bytes).ok().filter(|packet| !packet.transport_error()) {
+                self.table(packet.pid(), &packet);
+            }
+        }
+    }
+
+    /// Plays what came before it was known what to play.
+    #[cold]
+    pub(super) fn replay(&mut self) {
+        let Some(backlog) = self.backlog.take_if(|_| self.playing.number.is_some()) else { return };
+        let received = self.playing.release.received;
+        for (at, bytes) in backlog.packets() {
+            if matches!(self.routes[usize::from(pid(bytes))], Route::Clock | Route::Part(_) | Route::Aside) {
+                self.playing.release.received = at;
+                self.dispatch(bytes);
+            }
+        }
+        self.playing.release.received = received;
     }
 
     /// A tenth of a second has gone by in the stream: looks what of it comes.
