@@ -73,6 +73,7 @@ fn lines_by_type() -> BTreeMap<String, Vec<Value>> {
                 kind: StreamKind::Other,
                 codec: None,
                 selected: false,
+                absent: false,
                 language: Some("eng".into()),
                 role: Some(Role::AudioDescription),
                 note: Some("note".into()),

@@ -92,7 +92,8 @@ pub(super) struct AudioFrames {
     mean_len: usize,
     /// Bytes passed over since the last frame.
     passed: usize,
-    /// Length of `buffer` at which recognition is tried again.
+    /// Lengths of `buffer` at which it is looked again for what the tables say, and for anything else.
+    look_at: usize,
     retry_at: usize,
 }
 
@@ -180,7 +181,7 @@ impl AudioFrames {
             self.unknown = true;
             self.disturbed = true;
             self.passed = 0;
-            self.retry_at = 0;
+            (self.look_at, self.retry_at) = (0, 0);
         }
         debug_assert!(self.buffer.len() <= BUFFER_MAX);
     }
@@ -191,6 +192,7 @@ impl AudioFrames {
             return;
         }
         self.buffer.drain(..count);
+        self.look_at = self.look_at.saturating_sub(count);
         self.retry_at = self.retry_at.saturating_sub(count);
         for (mark, _) in &mut self.marks {
             *mark -= count as isize;
@@ -200,16 +202,22 @@ impl AudioFrames {
 
     /// Finds out what the bytes are.
     fn recognise(&mut self, give: &mut impl FnMut(FromAudio<'_>)) {
+        // A look goes over all there is: the more that is, the more has to come before the next one.
+        let (length, enough) = (self.buffer.len(), self.buffer.len() > RECOGNISE_MAX);
+        if length < self.look_at && !enough {
+            return;
+        }
+        self.look_at = length + length / 8;
         if let Some(framer) = &self.framer
             && stands_in(&**framer, &self.buffer, 2)
         {
             self.unknown = false;
             return;
         }
-        if self.buffer.len() < self.retry_at && self.buffer.len() <= RECOGNISE_MAX {
+        if length < self.retry_at && !enough {
             return;
         }
-        self.retry_at = self.buffer.len() + RECOGNISE_STEP;
+        self.retry_at = length + RECOGNISE_STEP.max(length / 4);
         if let Some(codec) = recognise(&self.buffer, self.likely) {
             self.unknown = false;
             self.likely = Some(codec);

@@ -15,6 +15,8 @@ use crate::segmenter::transport::pes::PesStream;
 const LOOKED_AT: usize = 16 << 10;
 /// They are looked at when so many have come, again whenever there are twice as many, and when all have come.
 const FIRST_LOOK: usize = 736;
+/// Packets held at most, as each may bring but a byte.
+const HELD_MAX: usize = 384;
 /// PES packets after which a stream that shows nothing is left alone: more than a minute of pictures.
 const PES_MAX: u32 = 3000;
 
@@ -77,7 +79,7 @@ impl Inquiry {
         }
         let start = packet.payload_unit_start();
         // A new piece begins with a PES packet, but only once there was enough of the old one.
-        if start && self.found.is_none() && self.bytes.len() >= LOOKED_AT {
+        if start && self.found.is_none() && self.is_full() {
             self.bytes.clear();
             self.held.clear();
             self.look_at = FIRST_LOOK;
@@ -92,15 +94,20 @@ impl Inquiry {
                 self.times = Some((self.times.map_or(pts, |(first, _)| first), pts));
             }
         }
-        if self.found.is_some() || self.bytes.len() >= LOOKED_AT || self.held.is_empty() && !start {
+        if self.found.is_some() || self.is_full() || self.held.is_empty() && !start {
             return;
         }
         self.held.push(*packet.bytes());
         self.bytes.extend_from_slice(piece.data);
-        if self.bytes.len() >= self.look_at {
+        if self.bytes.len() >= self.look_at || self.is_full() {
             self.look_at = (self.bytes.len() * 2).min(LOOKED_AT);
             self.found = video::recognise(&self.bytes).or_else(|| sound(&self.bytes));
         }
+    }
+
+    /// Whether there is enough for a look, or as much as is held.
+    const fn is_full(&self) -> bool {
+        self.bytes.len() >= LOOKED_AT || self.held.len() >= HELD_MAX
     }
 }
 
