@@ -10,6 +10,7 @@ pub(in crate::segmenter) mod unit_end;
 pub(super) mod codec;
 mod frames;
 mod times;
+mod undated;
 
 use super::Options;
 use super::codec::av1::Av1;

@@ -3,8 +3,10 @@
 use amt_shared::clock::{TICKS_PER_SECOND, unwrap_near};
 
 use super::codec::{Facts, Order};
+use super::undated::Undated;
 use super::unit::Unit;
 use crate::segmenter::time::timeline::Timeline;
+use crate::segmenter::transport::pes::PesHeader;
 
 /// How far a presentation time may stand from its decoding time.
 const REORDERING_MAX: i64 = 10 * TICKS_PER_SECOND;
@@ -16,9 +18,15 @@ const FIRST_STEP: i64 = 3600;
 #[derive(Debug, Default)]
 pub(super) struct Times {
     last_dts: Option<i64>,
+    /// What the last PES header with times said.
+    last_told: PesHeader,
+    /// Where presentation times alone are told, and run back.
+    undated: Option<Undated>,
     /// Whether `last_dts` is the stream's own and of the unit before.
     chained: bool,
     step: Option<i64>,
+    /// What the stream's parameter sets say of it.
+    told_step: Option<i64>,
     /// The last duration measured, and whether any was.
     measured: Option<i64>,
     /// How far the last picture with times was shown after its decoding.
@@ -47,20 +55,29 @@ impl Times {
         timeline: &mut Timeline,
     ) -> Option<(i64, i64)> {
         if self.step.is_none() {
-            self.step = facts
+            self.told_step = facts
                 .and_then(|facts| facts.frame_duration)
                 .map(|(ticks, scale)| (TICKS_PER_SECOND * i64::from(ticks) + i64::from(scale) / 2) / i64::from(scale));
+            self.step = self.told_step;
         }
         let restarts = facts.is_some_and(|facts| facts.restarts);
         let poc = facts.and_then(|facts| facts.order).map(|order| self.order.follow(order, restarts));
-        let declared = unit.start.and_then(|start| Some((start.times.pts?, start.times.dts)));
+        let before = self.last_told;
+        // The same times once more are nobody's.
+        let told = unit.start.map(|start| start.times).filter(|times| times.pts.is_some() && *times != before);
+        self.last_told = told.unwrap_or(before);
+        let declared = told.and_then(|times| Some((times.pts?, times.dts)));
         let next = self.last_dts.map(|last| last + self.step());
         let (dts, pts) = match declared {
-            Some((pts, dts)) => self.declared(pts, dts, unit, restarts, timeline),
+            Some((pts, dts)) => self.declared(pts, dts, before.dts.is_none(), unit, restarts, timeline),
             None => {
                 self.chained = false;
                 let dts = next?;
-                (dts, self.presentation(dts, poc, restarts))
+                let pts = self.presentation(dts, poc, restarts);
+                if let Some(undated) = &mut self.undated {
+                    undated.decoded(pts, self.step.unwrap_or(FIRST_STEP));
+                }
+                (dts, pts)
             }
         };
         self.last_dts = Some(dts);
@@ -74,6 +91,7 @@ impl Times {
         &mut self,
         pts: u64,
         dts: Option<u64>,
+        undated_before: bool,
         unit: &Unit<'_, H>,
         restarts: bool,
         timeline: &mut Timeline,
@@ -84,18 +102,37 @@ impl Times {
         if (pts - dts).abs() > REORDERING_MAX {
             pts = dts + self.delay;
         }
+        let mut made_up = false;
         if let Some(last) = self.last_dts {
-            let delta = dts - last;
-            if !has_dts && (-TICKS_PER_SECOND..=0).contains(&delta) {
-                // Presentation times alone, in decoding order: they run back.
-                dts = last + self.step();
-                self.chained = false;
-            } else if self.chained && !unit.after_loss && (1..=TICKS_PER_SECOND).contains(&delta) {
+            let mut delta = dts - last;
+            if has_dts {
+                self.undated = None;
+            } else if undated_before && self.undated.is_none() && (-TICKS_PER_SECOND..0).contains(&delta) {
+                // Presentation times alone, in decoding order: they run back. Frames were measured by the wrong ones.
+                self.undated = Some(Undated::new(last));
+                (self.step, self.measured) = (self.told_step, None);
+            }
+            let step = self.step();
+            if let Some(undated) = &mut self.undated {
+                let reset = undated.is_far(pts);
+                dts = undated.decoded(pts, step);
+                delta = dts - last;
+                let least = (step / 4).max(1);
+                if !reset && delta < least {
+                    // Until what was taken for decoding times is made up for.
+                    dts = last + least;
+                    made_up = true;
+                }
+            } else if !has_dts && (-TICKS_PER_SECOND..=0).contains(&delta) {
+                dts = last + step;
+                made_up = true;
+            }
+            if !made_up && self.chained && !unit.after_loss && (1..=TICKS_PER_SECOND).contains(&delta) {
                 self.measure(delta);
             }
         }
         // What was taken for one damaged unit may have been several.
-        self.chained = !unit.damaged;
+        self.chained = !unit.damaged && !made_up;
         self.delay = pts - dts;
         if restarts {
             self.idr_delay = Some(self.delay);

@@ -1,0 +1,91 @@
+//! Times that a stream tells badly: pictures are shown in their order and at their times, and nothing gets longer.
+#![cfg(not(target_arch = "wasm32"))]
+
+mod segmenter_support;
+
+use amt_web_app::segmenter::{Options, Track};
+use segmenter_support::measure::*;
+use segmenter_support::*;
+
+/// What the page asks for.
+fn options(wait_for_random_access: bool) -> Options {
+    Options { wait_for_random_access, make_up_pictures: true, ..Options::default() }
+}
+
+/// A fixture three times over without a seam, the PES packets of its picture changed.
+fn broadcast(name: &str, change: impl Fn(usize, &mut Pes)) -> Vec<u8> {
+    let clip = pes_packets(&fixture(name));
+    let mut all = Vec::new();
+    for (pid, period) in [(VIDEO, 3 * 90_000), (AUDIO, 142 * 1920)] {
+        for round in 0..3 {
+            all.extend(clip.iter().filter(|pes| pes.pid == pid).cloned().map(|mut pes| {
+                pes.pts = pes.pts.map(|pts| pts + round * period);
+                pes.dts = pes.dts.map(|dts| dts + round * period);
+                pes
+            }));
+        }
+    }
+    all.sort_by_key(|pes| pes.dts.or(pes.pts));
+    let mut muxer = Muxer::default();
+    muxer.pat(&[(1, PMT)]);
+    muxer.pmt(PMT, 1, 0, &[(0x1B, VIDEO), (0x0F, AUDIO)]);
+    let mut number = 0;
+    for mut pes in all {
+        if pes.pid == VIDEO {
+            change(number, &mut pes);
+            number += 1;
+        }
+        muxer.pes(&pes, Length::Declared);
+    }
+    muxer.ts
+}
+
+/// The times at which pictures are shown, in this order, against the first one's.
+fn shown(run: &Run) -> Vec<i64> {
+    let mut times: Vec<i64> = run.video.iter().map(|(sample, _)| sample.pts).collect();
+    times.sort_unstable();
+    times.iter().map(|time| time - times[0]).collect()
+}
+
+#[test]
+fn pictures_that_are_reordered_without_decoding_times_take_no_longer() {
+    for name in ["clip", "open_gop", "sliced"] {
+        for options in [options(false), options(true)] {
+            let whole = run_with(&broadcast(name, |_, _| {}), 1316, options);
+            let run = run_with(&broadcast(name, |_, pes| pes.dts = None), 1316, options);
+            run.check(1);
+            assert_eq!(crcs(&run.video), crcs(&whole.video), "{name}");
+            assert_eq!(shown(&run), shown(&whole), "{name}");
+            assert!(run.faults.is_empty() && run.discontinuities.is_empty(), "{name}: {:?}", run.discontinuities);
+            // Once it is known how far they are reordered, each lasts as long as it should.
+            assert!(run.video[30..].iter().all(|(sample, _)| sample.duration == 3600), "{name}");
+            assert!(run.video[30..].iter().all(|(sample, _)| sample.pts >= sample.dts as i64), "{name}");
+            assert!(run.video[30..].iter().all(|(sample, _)| sample.pts < sample.dts as i64 + 5 * 3600), "{name}");
+        }
+    }
+}
+
+#[test]
+fn decoding_times_that_come_and_go_do_no_harm() {
+    let whole = run_with(&broadcast("clip", |_, _| {}), 1316, options(true));
+    let gone = |number: usize| number / 40 % 2 == 1;
+    let ts = broadcast("clip", |number, pes| pes.dts = pes.dts.filter(|_| !gone(number)));
+    let run = run_with(&ts, 1316, options(true));
+    run.check(1);
+    assert_eq!((crcs(&run.video), shown(&run)), (crcs(&whole.video), shown(&whole)));
+    assert!(run.discontinuities.is_empty(), "{:?}", run.discontinuities);
+}
+
+#[test]
+fn times_that_stand_still_are_none() {
+    for (pts, dts) in [(Some(0), None), (Some(0), Some(0)), (Some(900_000), None)] {
+        let ts = broadcast("clip", |_, pes| (pes.pts, pes.dts) = (pts, dts));
+        let run = run_with(&ts, 1316, options(true));
+        assert_eq!(run.video.len(), 225);
+        let jumps = run.discontinuities.iter().filter(|what| **what == (Track::Video, "clock_jump")).count();
+        assert_eq!(jumps, 0, "{pts:?} {dts:?}");
+        let expected: Vec<i64> = (0..225).map(|number| number * 3600).collect();
+        assert_eq!(shown(&run), expected, "{pts:?} {dts:?}");
+        assert!(run.video.iter().all(|(sample, _)| sample.duration == 3600), "{pts:?} {dts:?}");
+    }
+}
