@@ -89,3 +89,28 @@ fn times_that_stand_still_are_none() {
         assert!(run.video.iter().all(|(sample, _)| sample.duration == 3600), "{pts:?} {dts:?}");
     }
 }
+
+#[test]
+fn a_key_frame_is_shown_behind_all_that_was_given_and_its_gop_in_order() {
+    // From the second round on, pictures are presented so many frames earlier against their decoding.
+    for earlier in 0..4 {
+        for options in [options(false), options(true)] {
+            let due = |number: usize| if number < 75 { 0 } else { earlier * 3600 };
+            let ts = broadcast("clip", |number, pes| pes.pts = pes.pts.map(|pts| pts - due(number)));
+            let run = run_with(&ts, 1316, options);
+            assert_eq!((run.video.len(), run.faults.len(), run.discontinuities.len()), (225, 0, 0), "{earlier}");
+            for (at, (sample, _)) in run.video.iter().enumerate().filter(|(_, (sample, _))| sample.key) {
+                assert!(run.video[..at].iter().all(|(before, _)| before.pts < sample.pts), "{earlier} at {at}");
+            }
+            // Within two seconds nothing is left of it.
+            let apart = |at: usize| run.video[at].0.pts - run.video[at].0.source_pts;
+            assert!((125..225).all(|at| apart(at) == apart(0)), "{earlier}");
+            // Pictures of one source are shown in its order.
+            for part in [&run.video[..75], &run.video[75..]] {
+                let mut by_source = part.to_vec();
+                by_source.sort_by_key(|(sample, _)| sample.source_pts);
+                assert!(by_source.windows(2).all(|pair| pair[0].0.pts < pair[1].0.pts), "{earlier}");
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ pub(in crate::segmenter) mod presentation;
 pub(in crate::segmenter) mod start;
 mod started;
 
+mod overlap;
 mod programme;
 
 use std::collections::VecDeque;

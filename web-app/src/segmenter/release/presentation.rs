@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use amt_shared::clock::TICKS_PER_SECOND;
 
 use super::cues::Boundary;
+use super::overlap::Overlap;
 use super::started::{begun_anew, started};
 use crate::segmenter::Takes;
 use crate::segmenter::audio::boundaries::Boundaries;
@@ -56,6 +57,7 @@ struct VideoPlace {
     waiting: bool,
     /// Another programme begins: its times have nothing to do with those before.
     begins: bool,
+    overlap: Overlap,
     captions: CaptionOrder,
 }
 
@@ -155,9 +157,10 @@ impl Presentation {
         // A frame that comes too early for its time is cut short, not to nothing.
         let end = (target + step).max(begin + (step / 2).max(1));
         place.end = Some(end);
+        let shown = place.overlap.shown(pts - dts + target, step, key);
         let sample = Sample {
             dts: begin as u64,
-            pts: pts - dts + target,
+            pts: shown,
             duration: (end - begin) as u32,
             source_pts: pts,
             key: sync,
@@ -165,7 +168,7 @@ impl Presentation {
             offset: 0,
         };
         let (track, pid) = (Track::Video, place.pid);
-        let times = (target, pts - dts + target, pts);
+        let times = (target, shown, pts);
         let mut media = Media { track, pid, data: segment, anew: None, samples: vec![sample], received };
         match anew {
             Some(data) => media.anew = Some(begun_anew(start, data, &media, self.sequence)),
