@@ -167,6 +167,19 @@ fn the_picture_that_comes_is_shown_where_the_first_one_does_not() {
     run.check(4000);
 }
 
+#[test]
+fn a_picture_that_comes_seldom_is_not_said_not_to_come() {
+    for every in [10, 50] {
+        let ts = programme(15, &[H264, ADTS], |pid, tenth| match pid {
+            VIDEO if tenth % every != 7 => vec![],
+            pid => vec![pid],
+        });
+        let run = play(&ts);
+        let said = run.programs.iter().find(|program| program.streams[0].note.is_some());
+        assert_eq!(said, None, "{every}");
+    }
+}
+
 /// Two programmes with the same pictures; `on` tells of programme 1 in which tenths it is on air.
 fn two_programmes(seconds: u64, on: impl Fn(u64) -> bool) -> Vec<u8> {
     let tables = |muxer: &mut Muxer, _| {

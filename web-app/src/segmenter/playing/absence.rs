@@ -11,7 +11,9 @@ use crate::segmenter::tables::pmt::PmtStream;
 /// So long a stream may be silent, in tenths of a second: one that never came, and one that did. The output begins without
 /// a track that has been silent for a second: before that another one is to stand in.
 const PATIENCE: [u32; 2] = [8, 25];
-/// So long one has to come again, in tenths of a second.
+/// The same where nothing stands in for it and it is to be said: a picture may come once a second, or in five.
+const PATIENCE_ALONE: [u32; 2] = [30, 100];
+/// So long one has to come again, in tenths of a second, before what stands in for it is left.
 const STEADY: u32 = 15;
 
 /// A stream that could be played.
@@ -22,6 +24,8 @@ struct Announced {
     since: u32,
     /// From when on it came without a pause, where it is absent.
     absent: Option<u32>,
+    /// It has been absent for so long that it is to be said.
+    gone: bool,
 }
 
 /// See the module.
@@ -34,8 +38,19 @@ impl Absence {
         self.0.iter().any(|stream| stream.pid == pid && stream.absent.is_some())
     }
 
-    /// Looks which of these streams come; whether that has changed for one.
-    pub(super) fn look(&mut self, streams: &[PmtStream], takes: Takes, presence: &Presence) -> bool {
+    /// Whether a PID has been absent for so long that it is to be said.
+    pub(super) fn is_long_of(&self, pid: u16) -> bool {
+        self.0.iter().any(|stream| stream.pid == pid && stream.gone)
+    }
+
+    /// Looks which of these streams come; `played` come out, where they come. Whether anything has changed.
+    pub(super) fn look(
+        &mut self,
+        streams: &[PmtStream],
+        takes: Takes,
+        played: [Option<u16>; 2],
+        presence: &Presence,
+    ) -> bool {
         let now = presence.now();
         let plays = |pid: u16| streams.iter().any(|of| of.pid == pid && of.content.plays_as(takes).is_some());
         self.0.retain(|known| plays(known.pid));
@@ -43,22 +58,21 @@ impl Absence {
         for stream in streams.iter().filter(|stream| stream.content.plays_as(takes).is_some()) {
             let pid = stream.pid;
             let Some(known) = self.0.iter_mut().find(|known| known.pid == pid) else {
-                self.0.push(Announced { pid, since: now, absent: None });
+                self.0.push(Announced { pid, since: now, absent: None, gone: false });
                 continue;
             };
+            let has_come = usize::from(presence.has_come(pid));
+            let silent = presence.silent(pid, known.since);
+            let before = (known.absent.is_some(), known.gone);
             match known.absent {
-                None if presence.silent(pid, known.since) >= PATIENCE[usize::from(presence.has_come(pid))] => {
-                    known.absent = Some(now);
-                    changed = true;
-                }
-                None => {}
-                Some(_) if !presence.comes(pid) => known.absent = Some(now),
-                Some(since) if now - since >= STEADY => {
-                    known.absent = None;
-                    changed = true;
-                }
+                None => known.absent = (silent >= PATIENCE[has_come]).then_some(now),
+                Some(_) if silent >= PATIENCE[1] || has_come == 0 => known.absent = Some(now),
+                // What nothing stands in for need not prove itself.
+                Some(since) if now - since >= STEADY || played.contains(&Some(pid)) => known.absent = None,
                 Some(_) => {}
             }
+            known.gone = known.absent.is_some() && (known.gone || silent >= PATIENCE_ALONE[has_come]);
+            changed |= before != (known.absent.is_some(), known.gone);
         }
         changed
     }

@@ -67,7 +67,8 @@ impl Tracks {
 
     /// Looks which streams of the programme come; whether that has changed for one, so that others may be played now.
     pub(in crate::segmenter) fn look_round(&mut self, presence: &Presence, release: &mut Release) -> bool {
-        let changed = self.absence.look(&self.choice.streams, self.options.takes, presence);
+        let played = [release.video_pid, release.audio_pid];
+        let changed = self.absence.look(&self.choice.streams, self.options.takes, played, presence);
         if changed {
             let choice = core::mem::take(&mut self.choice);
             self.follow(&choice, release);
@@ -180,7 +181,12 @@ impl Tracks {
         .map(|left| left.pid);
         let announced = first.map(|first| first.pid).into_iter().chain(video).chain(self.left);
         let announced = announced.chain(chosen.as_ref().map(|chosen| chosen.pid));
-        release.absent = announced.filter(|pid| self.absence.is_of(*pid)).collect();
+        let shown = [video, chosen.as_ref().map(|chosen| chosen.pid)];
+        let told = |pid: &u16| match shown.contains(&Some(*pid)) {
+            true => self.absence.is_long_of(*pid),
+            false => self.absence.is_of(*pid),
+        };
+        release.absent = announced.filter(told).collect();
         let Some(chosen) = chosen else {
             let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
             let candidates: Vec<PmtStream> = unknown.take(CANDIDATES_MAX).cloned().collect();
