@@ -1,17 +1,23 @@
 // Runs before the page's own code: notes when things happen for the first time, in milliseconds since navigation.
 const times = window.firstTimes = {};
 const note = (name) => { times[name] ??= performance.now(); };
+// A message stands under its name, or is its name.
+const parts = (message) => typeof message === 'string' ? [message, {}] : Object.entries(message)[0];
+const noteEvent = (event) => {
+  const [name, body] = parts(event);
+  note(name === 'helper' ? JSON.parse(body.text).type : body?.track ? `${name}_${body.track}` : name);
+};
 const BrowserWorker = window.Worker;
 window.Worker = class extends BrowserWorker {
   constructor(...rest) {
     super(...rest);
     note('worker');
     this.addEventListener('message', ({ data }) => {
-      for (const event of JSON.parse(data[0])) note(event.type === 'helper' ? event.message.type : event.type + (event.track ? '_' + event.track : ''));
+      JSON.parse(data[0]).forEach(noteEvent);
     });
   }
   postMessage(message, ...rest) {
-    if (typeof message === 'string') note('ask_' + JSON.parse(message).type);
+    if (typeof message === 'string') note(`ask_${parts(JSON.parse(message))[0]}`);
     super.postMessage(message, ...rest);
   }
 };

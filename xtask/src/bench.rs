@@ -36,6 +36,31 @@ pub(crate) enum Bench {
     Segmenter(segmenter::Options),
 }
 
+/// Builds what measures, but for the segmenter.
+const PROGRAMS: &str = "cargo build --locked --quiet --release -p amt-e2e --bins";
+
+/// The programs of `amt-e2e` that measure, each with what makes it a matter of seconds.
+const SHORT: [(&str, &str); 4] = [
+    ("latency", "--seconds 5 --settle 5"),
+    ("second_page", "--runs 2"),
+    ("viewers", "--pages 1,2 --seconds 2"),
+    ("gateway", "--rates 1000 --seconds 2"),
+];
+
+/// Every bench for a moment, so that none breaks unseen: what is measured says nothing then. Page and helper are built
+/// already.
+///
+/// # Errors
+/// With the name of the bench that no longer works.
+pub(crate) fn short(steps: &mut Steps) -> Result<()> {
+    steps.program("benches", &mut exec::line(PROGRAMS))?;
+    for (program, arguments) in SHORT {
+        let mut command = exec::program(exec::target().join("release").join(program));
+        steps.program(&format!("bench {program}, short"), command.args(arguments.split(' ')))?;
+    }
+    steps.step("bench segmenter, short", || segmenter::run(&segmenter::Options::short()))
+}
+
 /// Builds what is measured, and measures.
 ///
 /// # Errors
@@ -53,6 +78,21 @@ pub(crate) fn run(bench: &Bench) -> Result<()> {
     setup::run(Purpose::Test)?;
     demo::build(&mut Steps::new())?;
     // Each measures the programs beside it, so all are built alike.
-    exec::run(&mut exec::line("cargo build --locked --quiet --release -p amt-e2e --bins"))?;
+    exec::run(&mut exec::line(PROGRAMS))?;
     exec::run(exec::program(exec::target().join("release").join(program)).args(arguments))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_bench_has_a_short_run() {
+        let all = Bench::augment_subcommands(clap::Command::new("bench"));
+        let mut names: Vec<String> = all.get_subcommands().map(|bench| bench.get_name().replace('-', "_")).collect();
+        let mut short: Vec<&str> = SHORT.iter().map(|(name, _)| *name).chain(["segmenter"]).collect();
+        names.sort();
+        short.sort_unstable();
+        assert_eq!(names, short);
+    }
 }

@@ -42,7 +42,7 @@ enum Task {
     /// Everything that must hold: formatting, clippy, tests on the host, in wasm, and end to end in Chromium.
     Test {
         /// Also lets the helper work with a relay that nobody here wrote, and plays every codec in Firefox (quicast-amt,
-        /// firefox-esr and geckodriver are installed when they are missing).
+        /// firefox-esr and geckodriver are installed when they are missing), and runs every bench for a moment.
         #[arg(long)]
         full: bool,
     },

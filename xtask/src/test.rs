@@ -1,6 +1,6 @@
 //! `cargo xtask test`: everything that must hold, in the order of what fails fastest.
 
-use crate::{Purpose, demo, exec, first_load, setup, steps::Steps};
+use crate::{Purpose, bench, demo, exec, first_load, setup, steps::Steps};
 use anyhow::Result;
 
 /// Runs every check and stops at the first that fails; with `full`, those too that want what CI has not.
@@ -38,6 +38,7 @@ fn checks(steps: &mut Steps, full: bool) -> Result<()> {
         steps.tests("tests, another relay", exec::line(line).env("RUST_LIB_BACKTRACE", "0"))?;
         let line = "cargo test --locked -p amt-e2e --test codecs --test choice -- firefox --ignored --test-threads=1 --nocapture";
         steps.tests("tests, Firefox", exec::line(line).env("RUST_LIB_BACKTRACE", "0"))?;
+        bench::short(steps)?;
     }
     // Last: a page that is too large still works, and what else fails is to be seen.
     steps.step("first load", || first_load::check(&exec::root().join("dist")))

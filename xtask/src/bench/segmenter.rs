@@ -31,6 +31,13 @@ pub(crate) struct Options {
     native: bool,
 }
 
+impl Options {
+    /// Each player once.
+    pub(crate) const fn short() -> Self {
+        Self { runs: 1, only: Vec::new(), native: false }
+    }
+}
+
 /// Puts everything together, and measures.
 ///
 /// # Errors
