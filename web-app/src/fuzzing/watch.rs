@@ -6,10 +6,15 @@ use crate::sound;
 /// Outputs that may stand in the queue for each packet that was pushed, and at any time.
 const OUTPUTS_PER_PACKET: usize = 64;
 
+/// What the page asks for, by either choice of the viewer.
+fn as_the_page(wait_for_random_access: bool) -> Options {
+    Options { wait_for_random_access, make_up_pictures: true, ..Options::default() }
+}
+
 /// A transport stream, or what is none. The first byte says what is chosen, and how the rest is cut.
 pub fn segmenter(data: &[u8]) {
     let Some((choices, ts)) = data.split_first() else { return };
-    let options = Options { wait_for_random_access: choices & 1 == 0, ..Options::default() };
+    let options = as_the_page(choices & 1 == 0);
     let piece = [1, 7, 188, 500, 1316][usize::from(choices >> 1) % 5];
     let (whole, cut) = (samples(ts, ts.len().max(1), options), samples(ts, piece, options));
     assert_eq!(whole, cut, "cutting the stream changed what came out");
@@ -17,7 +22,9 @@ pub fn segmenter(data: &[u8]) {
 
 /// Pushes a stream as it is and holds what comes out to account.
 pub(super) fn bear(ts: &[u8]) {
-    samples(ts, 1316, Options::default());
+    for wait_for_random_access in [true, false] {
+        samples(ts, 1316, as_the_page(wait_for_random_access));
+    }
 }
 
 /// Track, decoding time, presentation time, duration, and the bytes of each sample.

@@ -222,10 +222,12 @@ impl Presentation {
                     end = place.fill(end, off, frame.config);
                 }
                 _ => {
-                    told(DiscontinuityReason::Gap);
                     // A segment has one decoding time: what stands behind the step is another one.
                     end = place.target;
                     self.flush_audio(received, outputs);
+                    // Behind what comes before it.
+                    let (track, reason) = (Track::Audio, DiscontinuityReason::Gap);
+                    outputs.push_back(Output::Discontinuity { track, reason });
                 }
             }
         }
