@@ -5,6 +5,7 @@ use amt_e2e::forwarder::Answer;
 use amt_e2e::stage::on_stage;
 use amt_e2e::{Browser, Forwarder, Helper, Station, until};
 use anyhow::{Context, Result, ensure};
+use std::time::Instant;
 
 #[tokio::test]
 async fn a_connection_that_hangs_without_being_closed_is_told_and_made_anew() {
@@ -17,10 +18,13 @@ async fn a_connection_that_hangs_without_being_closed_is_told_and_made_anew() {
         browser.phase("playing").await?;
 
         forwarder.hang();
+        let hung = Instant::now();
         let line = browser.phase("helper_unreachable").await?;
-        println!("{}", line.text);
+        println!("FIGURE: told after {:.1} s: {}", hung.elapsed().as_secs_f64(), line.text);
         forwarder.go_on();
+        let back = Instant::now();
         browser.phase("playing").await?;
+        println!("FIGURE: plays again {:.1} s after it can", back.elapsed().as_secs_f64());
         let before = browser.strip_record().await?.frames.len();
         until("the picture moves", async || {
             Ok((browser.strip_record().await?.frames.len() > before + 50).then_some(()))
@@ -71,6 +75,27 @@ async fn a_worker_that_cannot_be_loaded_is_told_and_plays_the_channel_when_it_ca
         browser.status_where("that it broke down", |line| line.text.contains("broke down")).await?;
         forwarder.leave_answers();
         browser.phase("playing").await?;
+        browser.close().await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_page_whose_own_code_does_not_come_says_so() {
+    on_stage(async |stage| {
+        let helper = Helper::start(stage, &["--transport", "udp", "--path", "amt"]).await?;
+        let forwarder = Forwarder::start(helper.address).await?;
+        let browser = Browser::start(stage).await?;
+        for missing in ["_bg.wasm", "/page-"] {
+            forwarder.answer(missing, Answer::Missing);
+            browser.client.goto("about:blank").await?;
+            browser.client.goto(&forwarder.page()).await?;
+            let line = browser.status_where("that it is not whole", |line| line.text.contains("loaded whole")).await?;
+            assert!(line.advice.contains("Reload"), "without {missing}: {line:?}");
+            forwarder.leave_answers();
+        }
+        browser.open(&forwarder.page()).await?;
+        browser.status_where("that it is ready", |line| line.text.contains("Ready")).await?;
         browser.close().await
     })
     .await;
