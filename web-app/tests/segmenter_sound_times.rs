@@ -219,3 +219,25 @@ fn a_change_of_channels_that_is_decoded_leaves_sound_and_picture_together() {
         assert!(behind(&run, 10).abs() < 1.2, "{off}: {} ms", behind(&run, 10));
     }
 }
+
+#[test]
+fn sound_whose_decoder_comes_right_behind_a_jump_of_the_clock_stands_beside_the_picture() {
+    let (ts, second) = (fixture("sound_mp2"), 90_000);
+    // The clock runs back by a minute after four seconds.
+    let parts = [0, 2, -60, -58, -56, -54].map(|seconds| shift_times(&ts, seconds * second));
+    let stream = renumber(&parts.concat());
+    // The decoder comes so many hundredths of a part behind the jump.
+    for behind in [20, 50, 90] {
+        let supplied = (ts.len() * 2 + ts.len() * behind / 100) / 1316;
+        let run = run_choosing(&stream, 1316, go_on(), |index, segmenter| {
+            if index == supplied {
+                segmenter.supply(SoundCodec::MpegAudio, amt_web_app::sound::decoder(SoundCodec::MpegAudio));
+            }
+        });
+        // The sound is a little longer than the picture, which shows at each seam.
+        let dropped = run.discontinuities.iter().filter(|(_, told)| *told == "audio_dropped").count();
+        assert!(dropped <= parts.len(), "{behind}: {dropped}");
+        assert!(run.audio.len() > 80 * 3, "{behind}: {}", run.audio.len());
+        run.check_sync(100 * MS);
+    }
+}

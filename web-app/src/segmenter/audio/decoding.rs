@@ -15,6 +15,8 @@ use crate::segmenter::sound::{SoundCodec, SoundDecoder};
 
 /// How much sound is held for a decoder that is being loaded: 2 s.
 const HELD_MAX: i64 = 2 * TICKS_PER_SECOND;
+/// A step in the times beyond this is a jump of the clock.
+const STEP_MAX: i64 = TICKS_PER_SECOND;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -22,6 +24,8 @@ pub(in crate::segmenter) struct Decoding {
     decoders: Map<SoundCodec, Box<dyn SoundDecoder>>,
     wanted: Vec<SoundCodec>,
     held: VecDeque<(SoundCodec, HeldAudio)>,
+    /// Where the last that was held ends, 90 kHz of the source.
+    due: Option<i64>,
     /// Whose units were decoded last, and what came out.
     last: Option<(u16, SoundCodec, AudioConfig)>,
     /// Samples that could not be decoded since the last that could be.
@@ -54,8 +58,12 @@ impl Decoding {
         if self.decoders.contains_key(codec) {
             return self.decode(pid, codec, frame, give);
         }
-        self.held.retain(|(_, held)| held.pid == pid);
-        self.held.push_back((codec, HeldAudio::new(pid, frame)));
+        // What stands before a jump of the clock has no place any more where the picture is beyond it already.
+        let jumps = self.due.zip(frame.pts).is_some_and(|(due, pts)| (pts - due).abs() > STEP_MAX);
+        self.held.retain(|(_, held)| held.pid == pid && !jumps);
+        let held = HeldAudio::new(pid, frame);
+        self.due = held.pts.or(self.due).map(|pts| pts + held.ticks());
+        self.held.push_back((codec, held));
         let mut length: i64 = self.held.iter().map(|(_, held)| held.ticks()).sum();
         while length > HELD_MAX
             && let Some((_, oldest)) = self.held.pop_front()
