@@ -84,8 +84,9 @@ pub(super) fn label(button: &HtmlElement, text: &str, key: &str) {
 }
 
 fn restore(elements: &Elements) {
-    let volume = store::get("volume").and_then(|text| text.parse::<f64>().ok()).unwrap_or(1.0);
-    elements.video.set_volume(volume.clamp(0.0, 1.0));
+    // The browser reads numbers as well as we would, and is there already.
+    let volume = store::get("volume").map_or(1.0, |text| js_sys::parse_float(&text));
+    elements.video.set_volume(if volume.is_finite() { volume.clamp(0.0, 1.0) } else { 1.0 });
     // Where the browser does not let sound begin by itself, the player goes back to muted.
     elements.video.set_muted(store::get("sound").as_deref() != Some("on"));
 }

@@ -255,6 +255,28 @@ fn a_longer_way_is_learnt_and_does_not_stall_on() {
 }
 
 #[test]
+fn a_way_that_is_short_again_is_used_within_seconds() {
+    let mut busy = Simulation::new(0.3, |frame| jitter(frame) + if (2750..3000).contains(&frame) { 1.5 } else { 0.0 });
+    busy.until(109.0);
+    let usual = busy.lag();
+    busy.until(125.5);
+    assert!((busy.lag() - usual).abs() < 0.1, "{} was {usual}", busy.lag());
+    // A minute of a busy wireless network, half a second and more at any time.
+    let mut bursts =
+        Simulation::new(
+            0.3,
+            |frame| if (2750..4250).contains(&frame) { jitter(frame * 31) * 12.0 } else { jitter(frame) },
+        );
+    bursts.until(109.0);
+    let usual = bursts.lag();
+    bursts.until(169.0);
+    let during = bursts.stalls;
+    assert!(during < 10, "{during}");
+    bursts.until(176.0);
+    assert!((bursts.lag() - usual).abs() < 0.1, "{} was {usual}", bursts.lag());
+}
+
+#[test]
 fn a_hold_up_that_drains_slowly_is_played_as_it_comes_and_is_over_when_it_is() {
     // A link of five quarters of the stream: three seconds of it take twelve to drain.
     let mut slow = Simulation::new(0.3, |frame| {

@@ -16,11 +16,14 @@ const BUCKETS_FOR_A_WORSE_ONE: usize = 20;
 const BUCKETS_FOR_THE_FIRST: usize = 4;
 /// The most that are left out: a window's, and one.
 const WORSE_MAX: usize = 3;
+/// So many buckets in a row that are so much better than the rest are how things are now.
+const BUCKETS_TO_FORGET: usize = 6;
+const BETTER: f64 = 0.1;
 /// A stream that is late and on time by turns makes no more buckets than this.
 const BUCKETS_MAX: usize = 128;
 /// So much later than the rest is a hold-up.
 const HELD_UP: f64 = 0.05;
-/// So many of them within so long a time are usual, except for those that are longer than this.
+/// So many of them within so long a time are usual while they go on coming, except for those that are longer than this.
 const HELD_UP_USUALLY: usize = 4;
 const HOLD_UPS_SECONDS: f64 = 120.0;
 const HELD_UP_USUALLY_MAX: f64 = 1.0;
@@ -78,9 +81,12 @@ impl Transit {
                 bucket.min = bucket.min.min(transit);
                 bucket.max = bucket.max.max(transit);
             }
-            _ => self.buckets.push(Bucket { since: now, min: transit, max: transit }),
+            _ => {
+                self.forget_worse();
+                self.buckets.push(Bucket { since: now, min: transit, max: transit });
+            }
         }
-        self.learn();
+        self.learn(now);
     }
 
     /// Lets go of what is too old to say anything.
@@ -125,7 +131,6 @@ impl Transit {
                     self.held_up = None;
                     self.rest = None;
                     self.buckets.clear();
-                    self.hold_ups.clear();
                     return false;
                 }
                 *held_up = HoldUp { transit, judged: now };
@@ -145,21 +150,45 @@ impl Transit {
                 self.buckets.push(Bucket { since: now - BUCKET_SECONDS, min: transit, max: transit });
                 self.hold_ups.push((now, transit));
                 self.held_up = Some(HoldUp { transit, judged: now });
-                self.learn();
+                self.learn(now);
             }
         }
         self.held_up.is_some()
     }
 
-    fn learn(&mut self) {
+    /// Where all of the last seconds were better than what is usual, what was before them counts no more; but single ones
+    /// of it may come again.
+    fn forget_worse(&mut self) {
+        let (Some(rest), Some(before)) = (self.rest, self.buckets.len().checked_sub(BUCKETS_TO_FORGET)) else { return };
+        let best = self.buckets[before..].iter().map(|bucket| bucket.max).fold(f64::NEG_INFINITY, f64::max);
+        if best > rest - BETTER {
+            return;
+        }
+        let late = |index: usize| self.buckets.get(index).is_some_and(|bucket| bucket.max > best + HELD_UP);
+        for index in 0..before {
+            if late(index) && !late(index + 1) && !index.checked_sub(1).is_some_and(late) {
+                let bucket = self.buckets[index];
+                self.hold_ups.push((bucket.since, bucket.max));
+            }
+        }
+        self.buckets.drain(..before);
+    }
+
+    fn learn(&mut self, now: f64) {
         let count = self.buckets.len();
         let worse =
             if count < BUCKETS_FOR_THE_FIRST { 0 } else { (1 + count / BUCKETS_FOR_A_WORSE_ONE).min(WORSE_MAX) };
         let rest = nth_worst(self.buckets.iter().map(|bucket| bucket.max), worse.min(count.saturating_sub(1)));
+        // They go on while the next one is not overdue: twice as late as those before it came one after the other.
+        let often = self.hold_ups.len().checked_sub(HELD_UP_USUALLY).is_some_and(|first| {
+            let (first, last) = (self.hold_ups[first].0, self.hold_ups[self.hold_ups.len() - 1].0);
+            now - last < 2.0 * (last - first) / (HELD_UP_USUALLY - 1) as f64 + 1.0
+        });
         let bearable = |&(_, worst): &(f64, f64)| rest.is_none_or(|rest| worst < rest + HELD_UP_USUALLY_MAX);
         let hold_ups = self.hold_ups.iter().filter(|hold_up| bearable(hold_up)).map(|&(_, worst)| worst);
         self.rest = rest;
-        self.usual = rest.map(|rest| nth_worst(hold_ups, HELD_UP_USUALLY - 1).map_or(rest, |often| often.max(rest)));
+        let held_up = nth_worst(hold_ups, HELD_UP_USUALLY - 1).filter(|_| often);
+        self.usual = rest.map(|rest| held_up.map_or(rest, |held_up| held_up.max(rest)));
     }
 }
 
