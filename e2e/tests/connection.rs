@@ -133,11 +133,14 @@ async fn decoders_of_sound_that_do_not_come_or_break_down_are_told_and_the_sound
     .await;
 }
 
-/// Sound is being decoded.
+/// The sound is decoded here, and by the browser, and plays.
 async fn heard(browser: &Browser) -> Result<()> {
     let before = browser.playback().await?.audio_bytes;
-    until("sound is heard", async || Ok((browser.playback().await?.audio_bytes > before).then_some(()))).await?;
-    let figures = browser.figures().await?;
-    ensure!(figures.get("decodedSound").is_some_and(|codec| codec.starts_with("ac-3")), "{figures:?}");
-    Ok(())
+    until("sound is heard", async || {
+        let figures = browser.figures().await?;
+        let decoded = figures.get("decodedSound").is_some_and(|codec| codec.starts_with("ac-3"));
+        ensure!(decoded && browser.playback().await?.audio_bytes > before, "{figures:?}");
+        Ok(Some(()))
+    })
+    .await
 }
