@@ -34,7 +34,7 @@ const STREAMS: [(&str, &str, u32, u16, u32, usize); 14] = [
     ("opus_short", "opus", 48_000, 1, 120, 801),
     ("latm", "mp4a.40.2", 48_000, 2, 1024, 95),
     ("aac_surround", "mp4a.40.2", 48_000, 6, 1024, 95),
-    ("aac_quad", "mp4a.40.2", 48_000, 4, 1024, 95),
+    ("aac_quad", "mp4a.40.2", 48_000, 5, 1024, 95),
 ];
 
 fn sound(name: &str) -> Vec<u8> {
@@ -349,8 +349,8 @@ fn muxed(name: &str, stream_type: u8) -> Vec<u8> {
 #[test]
 fn aac_comes_out_of_every_form_of_framing() {
     for (name, stream_type, codec, timescale, channels, samples, frames) in [
-        ("he_v1.adts", 0x0F, "mp4a.40.2", 24_000, 2, 1024, 23..=26),
-        ("he_v2.adts", 0x0F, "mp4a.40.2", 24_000, 1, 1024, 23..=26),
+        ("he_v1.adts", 0x0F, "mp4a.40.5", 24_000, 2, 1024, 23..=26),
+        ("he_v2.adts", 0x0F, "mp4a.40.29", 24_000, 2, 1024, 23..=26),
         ("he_v1.loas", 0x11, "mp4a.40.5", 24_000, 2, 1024, 23..=26),
         ("he_v2.loas", 0x11, "mp4a.40.29", 24_000, 2, 1024, 23..=26),
         ("he_v1_version_1.loas", 0x11, "mp4a.40.5", 24_000, 2, 1024, 23..=26),

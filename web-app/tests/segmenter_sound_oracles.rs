@@ -80,7 +80,13 @@ fn ffmpeg_hears_the_same_in_the_source_and_in_mp4() {
         let ts = fixture(&format!("sound_{name}"));
         std::fs::write(&source, &ts).unwrap();
         write_sound(&ts, ALL, &made);
-        let (theirs, ours) = (samples(&source, "0:a"), samples(&made, "0:a"));
+        let (theirs, mut ours) = (samples(&source, "0:a"), samples(&made, "0:a"));
+        if name == "aac_quad" {
+            // It has got a silent centre.
+            let frames = ours.as_chunks::<5>().0;
+            assert!(frames.iter().all(|frame| frame[2] == 0));
+            ours = frames.iter().flat_map(|[left, right, _, back @ ..]| [*left, *right, back[0], back[1]]).collect();
+        }
         // At the start ffmpeg may leave out more or less, and decoders settle; behind that all is the same.
         let from = 24_000 * channels;
         let probe = &ours[from..from + 2000 * channels];

@@ -143,11 +143,6 @@ impl BitWriter {
         Some(())
     }
 
-    /// Fills the last byte up with zero bits.
-    pub(super) const fn align_with_zeros(&mut self) {
-        self.used = self.used.next_multiple_of(8);
-    }
-
     /// Fills the last byte up with one bits.
     pub(super) fn align_with_ones(&mut self) {
         while !self.used.is_multiple_of(8) {

@@ -68,6 +68,7 @@ impl AudioConfig {
     pub(in crate::segmenter) fn way(&self, takes: Takes) -> Way {
         let decoded = |codec| if takes.flac { Way::Decoded(codec) } else { Way::None };
         match &self.form {
+            Form::Aac(aac) if !aac.plays() => Way::None,
             Form::Aac(_) | Form::Flac => Way::Mp4,
             Form::Opus(_) if takes.opus => Way::Mp4,
             Form::Opus(_) => Way::None,

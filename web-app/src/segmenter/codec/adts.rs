@@ -3,12 +3,13 @@
 //! In: frames with their headers. Out: raw data blocks. Several in a frame are split where the header tells their
 //! places, which it does when it has a CRC; else they go out as one unit of their length together, and decoders read
 //! one behind the other. Dropped: CRCs, which cover too little to be worth it; and a channel layout (a
-//! program_config_element at the start of a block) that a channel configuration says as well.
+//! program_config_element at the start of a block), as a channel configuration says the same or it is not played.
 
-use super::aac::{AacConfig, Layout, PCE, rate};
+use super::aac::{AacConfig, PCE, rate};
+use super::aac_layout::Layout;
 use super::framer::{AccessUnit, Framer, Look};
 use crate::segmenter::audio::config::{AudioConfig, Form};
-use crate::segmenter::bits::{BitReader, BitWriter};
+use crate::segmenter::bits::BitReader;
 use crate::segmenter::output::FaultReason;
 
 /// Shortest header.
@@ -66,8 +67,8 @@ pub(super) struct Adts {
     /// What the configuration was made of: the header's key, and the layout as it stands in the frame.
     made_of: (u32, Vec<u8>),
     config: Option<AudioConfig>,
-    /// Bytes of the layout, where units go out without it.
-    dropped: usize,
+    /// A block that is not given as it stands in the frame.
+    written: Vec<u8>,
 }
 
 impl Adts {
@@ -78,10 +79,8 @@ impl Adts {
         if header.channel_configuration == 0 {
             let mut bits = BitReader::new(block);
             if bits.bits(3) == Some(PCE) {
-                let mut written = BitWriter::default();
-                let read = Layout::copy(&mut bits, 0, &mut written)?;
+                layout = Some(Layout::read(&mut bits, 0)?);
                 length = bits.position() / 8;
-                layout = Some((read, written.finish()));
             } else if self.made_of.0 != header.key() {
                 // What the channels are is not known yet.
                 return None;
@@ -91,18 +90,12 @@ impl Adts {
         let known = self.made_of.0 == header.key() && (stood.is_empty() || self.made_of.1 == stood);
         if !known || self.config.is_none() {
             let Header { object_type, rate_index, channel_configuration, .. } = *header;
-            let plain = layout.as_ref().and_then(|(layout, _)| layout.plain());
-            let aac = match (&layout, plain) {
-                (_, Some(plain)) => AacConfig::new(object_type, rate_index, plain, None),
-                (Some((layout, written)), None) => AacConfig::new(object_type, rate_index, 0, Some((layout, written))),
-                (None, None) => AacConfig::new(object_type, rate_index, channel_configuration, None),
-            }?;
+            let aac = AacConfig::new(object_type, rate_index, channel_configuration, layout.as_ref())?;
             self.made_of = (header.key(), stood.to_vec());
-            self.dropped = if plain.is_some() { length } else { 0 };
             self.config =
                 Some(AudioConfig { sample_rate: aac.sample_rate, channels: aac.channels, form: Form::Aac(aac) });
         }
-        Some(self.dropped.min(length))
+        Some(length)
     }
 }
 
@@ -124,8 +117,16 @@ impl Framer for Adts {
         let Some(config) = &self.config else { return Err(FaultReason::NotDecodable) };
         let Form::Aac(aac) = &config.form else { return Err(FaultReason::NotDecodable) };
         let samples = aac.frame_samples();
+        let prefix = aac.prefix();
         if header.blocks == 1 || !header.crc {
-            let data = data.get(drop..).ok_or(damaged)?;
+            let mut data = data.get(drop..).ok_or(damaged)?;
+            if !prefix.is_empty() {
+                if header.blocks > 1 {
+                    // Where the others begin is not known.
+                    return Err(FaultReason::NotTaken);
+                }
+                data = with_prefix(&mut self.written, prefix, data);
+            }
             give(AccessUnit { config, samples: samples * header.blocks as u32, data });
             return Ok(());
         }
@@ -143,10 +144,18 @@ impl Framer for Adts {
             *block = data.get(start..end).filter(|block| !block.is_empty()).ok_or(damaged)?;
         }
         for data in blocks.iter().take(header.blocks) {
+            let data = if prefix.is_empty() { data } else { with_prefix(&mut self.written, prefix, data) };
             give(AccessUnit { config, samples, data });
         }
         Ok(())
     }
+}
+
+fn with_prefix<'a>(written: &'a mut Vec<u8>, prefix: &[u8], data: &[u8]) -> &'a [u8] {
+    written.clear();
+    written.extend_from_slice(prefix);
+    written.extend_from_slice(data);
+    written
 }
 
 // proptest is there on the host only.
@@ -175,7 +184,7 @@ mod tests {
             let length = bytes.len();
             let mut total = 0;
             let _ = adts.take(&bytes, &mut |unit| total += unit.data.len());
-            prop_assert!(total <= length);
+            prop_assert!(total <= length + 4 * 8);
         }
     }
 }

@@ -18,6 +18,8 @@ const HEADER: usize = 3;
 struct Mux {
     config: AudioConfig,
     samples: u32,
+    /// What stands before each payload.
+    prefix: &'static [u8],
     /// Payloads in an element.
     frames: u32,
     /// Bits of a payload, where they are fixed.
@@ -60,8 +62,9 @@ impl Framer for Latm {
                 None => payload_length(&mut bits).ok_or(damaged)?,
             };
             self.payload.clear();
+            self.payload.extend_from_slice(mux.prefix);
             copy(&mut bits, length, &mut self.payload).ok_or(damaged)?;
-            if !self.payload.is_empty() {
+            if self.payload.len() > mux.prefix.len() {
                 give(AccessUnit { config: &mux.config, samples: mux.samples, data: &self.payload });
             }
         }
@@ -113,9 +116,9 @@ fn stream_mux_config(bits: &mut BitReader<'_>) -> Result<Option<Mux>, FaultReaso
         if bits.bit()? {
             bits.bits(8)?;
         }
-        let samples = aac.frame_samples();
+        let (samples, prefix) = (aac.frame_samples(), aac.prefix());
         let config = AudioConfig { sample_rate: aac.sample_rate, channels: aac.channels, form: Form::Aac(aac) };
-        Some(Some(Mux { config, samples, frames, fixed }))
+        Some(Some(Mux { config, samples, prefix, frames, fixed }))
     };
     match read(bits) {
         Some(Some(mux)) => Ok(Some(mux)),

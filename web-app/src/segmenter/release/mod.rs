@@ -58,6 +58,8 @@ pub(super) struct Release {
     encrypted: Vec<u16>,
     /// PIDs that are announced and do not come, as far as the programme is the poorer for it.
     pub(super) absent: Vec<u16>,
+    /// The sound that comes, if it is in a form that is not played.
+    refused: Option<u16>,
     /// Another sound track is about to come out.
     switch: Option<AudioSwitch>,
     /// Something was found out that changes which PIDs are wanted, or that programme list or choice depend on.
@@ -90,6 +92,7 @@ impl Release {
             told: None,
             encrypted: Vec::new(),
             absent: Vec::new(),
+            refused: None,
             switch: None,
             news: false,
             pictures: 0,
@@ -214,7 +217,9 @@ impl Release {
                     return;
                 }
                 self.codecs.insert(pid, frame.config.codec());
-                match frame.config.way(self.takes) {
+                let way = frame.config.way(self.takes);
+                self.refuse(Some(pid).filter(|_| way == Way::None));
+                match way {
                     Way::None => {
                         self.fault(FaultReason::NotTaken, Some(pid), 1);
                         if let Some(start) = &mut self.start {

@@ -17,6 +17,17 @@ impl Release {
         }
     }
 
+    /// The sound comes in a form that is not played, or does not any more.
+    #[inline]
+    pub(super) fn refuse(&mut self, pid: Option<u16>) {
+        if self.refused != pid {
+            self.refused = pid;
+            if !self.held_back {
+                self.tell_program();
+            }
+        }
+    }
+
     /// Whether all that is to come out is encrypted.
     pub(in crate::segmenter) fn is_encrypted(&self) -> bool {
         let mut pids = self.video_pid.into_iter().chain(self.audio_pid).peekable();
@@ -54,6 +65,8 @@ impl Release {
                 } else if absent {
                     let stands_in = kind == StreamKind::Audio && self.switches_to().is_some();
                     Some(absence(kind, selected && !stands_in).into())
+                } else if self.refused == Some(stream.pid) {
+                    Some("The sound is coded in a form that browsers do not play.".into())
                 } else if selected {
                     None
                 } else {
