@@ -27,9 +27,9 @@ mod video;
 pub use options::{Options, Takes};
 pub use output::{
     BreakDuration, Clock, Cue, CueContent, DeliveryRestrictions, DiscontinuityReason, Event, FaultReason, Init, Media,
-    Micros, Output, Program, ProgramEntry, Role, Sample, Schedule, ScheduledSplice, Segmentation, Splice, SpliceAudio,
-    SpliceCommand, SpliceComponent, SpliceDescriptor, SpliceDescriptorContent, SpliceInsert, Stream, StreamKind,
-    TextPage, Track, Upid,
+    Micros, Output, Program, ProgramEntry, Role, SECOND_SOUND, Sample, Schedule, ScheduledSplice, Segmentation, Splice,
+    SpliceAudio, SpliceCommand, SpliceComponent, SpliceDescriptor, SpliceDescriptorContent, SpliceInsert, Stream,
+    StreamKind, TextPage, Track, Upid,
 };
 pub use sound::{Flac, NotDecodable, SoundCodec, SoundDecoder};
 
@@ -93,7 +93,8 @@ impl Segmenter {
     }
 
     /// Plays another sound track of the programme from here on, or, with `None`, its first. The picture is not
-    /// disturbed. One that the programme does not have leaves what is played alone.
+    /// disturbed. One that the programme does not have leaves what is played alone. Of two mono sounds in one stream
+    /// its PID means the first, and with [`SECOND_SOUND`] the second.
     pub fn choose_audio(&mut self, pid: Option<u16>) {
         self.packets.choose_audio(pid);
     }

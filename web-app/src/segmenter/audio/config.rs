@@ -64,6 +64,14 @@ impl AudioConfig {
         }
     }
 
+    /// Whether it is one of two mono sounds in a stream, and then whether it is the second.
+    pub(in crate::segmenter) const fn of_two(&self) -> Option<bool> {
+        match &self.form {
+            Form::Aac(config) => config.of_two(),
+            _ => None,
+        }
+    }
+
     /// The best way that a browser leaves open.
     pub(in crate::segmenter) fn way(&self, takes: Takes) -> Way {
         let decoded = |codec| if takes.flac { Way::Decoded(codec) } else { Way::None };

@@ -75,6 +75,8 @@ pub(super) struct AudioFrames {
     /// What the tables say, or what the bytes were recognised as.
     likely: Option<AudioCodec>,
     framer: Option<Box<dyn Framer>>,
+    /// Of two mono sounds the second is wanted.
+    second: bool,
     /// The bytes have to tell what they are.
     unknown: bool,
     /// What frames in a row have in common, from the first one on.
@@ -121,6 +123,14 @@ impl Hole {
 impl AudioFrames {
     fn new(likely: Option<AudioCodec>) -> Self {
         Self { likely, framer: likely.map(AudioCodec::framer), unknown: true, ..Self::default() }
+    }
+
+    /// Where there are two mono sounds in one stream, from here on the second is wanted, or the first.
+    pub(super) fn choose(&mut self, second: bool) {
+        self.second = second;
+        if let Some(framer) = &mut self.framer {
+            framer.choose(second);
+        }
     }
 
     /// A PES packet begins with the next bytes.
@@ -221,7 +231,9 @@ impl AudioFrames {
         if let Some(codec) = recognise(&self.buffer, self.likely) {
             self.unknown = false;
             self.likely = Some(codec);
-            self.framer = Some(codec.framer());
+            let mut framer = codec.framer();
+            framer.choose(self.second);
+            self.framer = Some(framer);
             (self.mean_len, self.key) = (0, None);
             return;
         }

@@ -41,6 +41,8 @@ pub(in crate::segmenter) struct AacConfig {
     elements: Option<Vec<(u32, u32)>>,
     /// How its layout is told by a channel configuration; `None` where none says the same.
     ordinary: Option<Ordinary>,
+    /// It is one of two mono sounds in a stream, and whether it is the second.
+    of_two: Option<bool>,
 }
 
 /// The elements of a frame by channel configuration (table 1.19).
@@ -90,6 +92,16 @@ impl AacConfig {
         Some(Self::made(told, object_type, sample_rate, elements, ordinary, 1024, bits))
     }
 
+    /// One of two mono sounds in a stream, by what an ADTS header says.
+    pub(super) fn one_of_two(object_type: u8, rate_index: u8, second: bool) -> Option<Self> {
+        Some(Self { of_two: Some(second), ..Self::new(object_type, rate_index, 1, None)? })
+    }
+
+    /// Whether it is one of two mono sounds in a stream, and then whether it is the second.
+    pub(in crate::segmenter) const fn of_two(&self) -> Option<bool> {
+        self.of_two
+    }
+
     fn made(
         told: u8,
         core: u8,
@@ -112,6 +124,7 @@ impl AacConfig {
             specific: specific.finish(),
             elements: (core == LC).then_some(elements),
             ordinary: ordinary.filter(|_| core != SSR),
+            of_two: None,
         }
     }
 

@@ -81,6 +81,11 @@ impl Layout {
         self.elements.clone()
     }
 
+    /// Whether it says two mono sounds, or two channels without a word on what they are.
+    pub(super) fn is_two_mono(&self) -> bool {
+        matches!(self.elements[..], [(SCE, _), (SCE, _)])
+    }
+
     /// How a channel configuration says the same.
     pub(super) const fn ordinary(&self) -> Option<Ordinary> {
         self.ordinary

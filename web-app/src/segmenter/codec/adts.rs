@@ -3,13 +3,15 @@
 //! In: frames with their headers. Out: raw data blocks. Several in a frame are split where the header tells their
 //! places, which it does when it has a CRC; else they go out as one unit of their length together, and decoders read
 //! one behind the other. Dropped: CRCs, which cover too little to be worth it; and a channel layout (a
-//! program_config_element at the start of a block), as a channel configuration says the same or it is not played.
+//! program_config_element at the start of a block), as a channel configuration says the same or it is not played. Of two
+//! mono sounds in one stream (dual mono) one comes out, as mono.
 
 use super::aac::{AacConfig, PCE, rate};
+use super::aac_block::two_mono;
 use super::aac_layout::Layout;
 use super::framer::{AccessUnit, Framer, Look};
 use crate::segmenter::audio::config::{AudioConfig, Form};
-use crate::segmenter::bits::BitReader;
+use crate::segmenter::bits::{BitReader, BitWriter};
 use crate::segmenter::output::FaultReason;
 
 /// Shortest header.
@@ -67,6 +69,8 @@ pub(super) struct Adts {
     /// What the configuration was made of: the header's key, and the layout as it stands in the frame.
     made_of: (u32, Vec<u8>),
     config: Option<AudioConfig>,
+    /// Of two mono sounds the second is wanted.
+    second: bool,
     /// A block that is not given as it stands in the frame.
     written: Vec<u8>,
 }
@@ -76,26 +80,43 @@ impl Adts {
     fn configure(&mut self, header: &Header, block: &[u8]) -> Option<usize> {
         let mut layout = None;
         let mut length = 0;
+        let mut two = false;
         if header.channel_configuration == 0 {
             let mut bits = BitReader::new(block);
             if bits.bits(3) == Some(PCE) {
-                layout = Some(Layout::read(&mut bits, 0)?);
+                let read = Layout::read(&mut bits, 0)?;
+                two = read.is_two_mono();
+                layout = Some(read);
                 length = bits.position() / 8;
-            } else if self.made_of.0 != header.key() {
-                // What the channels are is not known yet.
-                return None;
+            } else if self.made_of.0 == header.key() {
+                two = self.of_two().is_some();
+            } else {
+                // What the channels are is not known yet, but for what goes without saying in Japan.
+                two_mono(block, rate(header.rate_index)?)?;
+                two = true;
             }
         }
         let stood = block.get(..length)?;
+        let wanted = two.then_some(self.second);
         let known = self.made_of.0 == header.key() && (stood.is_empty() || self.made_of.1 == stood);
-        if !known || self.config.is_none() {
+        if !known || self.config.is_none() || self.of_two() != wanted {
             let Header { object_type, rate_index, channel_configuration, .. } = *header;
-            let aac = AacConfig::new(object_type, rate_index, channel_configuration, layout.as_ref())?;
-            self.made_of = (header.key(), stood.to_vec());
+            let aac = match wanted {
+                Some(second) => AacConfig::one_of_two(object_type, rate_index, second),
+                None => AacConfig::new(object_type, rate_index, channel_configuration, layout.as_ref()),
+            }?;
+            if !known || !stood.is_empty() {
+                self.made_of = (header.key(), stood.to_vec());
+            }
             self.config =
                 Some(AudioConfig { sample_rate: aac.sample_rate, channels: aac.channels, form: Form::Aac(aac) });
         }
         Some(length)
+    }
+
+    /// See [`AacConfig::of_two`].
+    fn of_two(&self) -> Option<bool> {
+        self.config.as_ref()?.of_two()
     }
 }
 
@@ -117,15 +138,15 @@ impl Framer for Adts {
         let Some(config) = &self.config else { return Err(FaultReason::NotDecodable) };
         let Form::Aac(aac) = &config.form else { return Err(FaultReason::NotDecodable) };
         let samples = aac.frame_samples();
-        let prefix = aac.prefix();
+        let as_it_stands = aac.prefix().is_empty() && aac.of_two().is_none();
         if header.blocks == 1 || !header.crc {
             let mut data = data.get(drop..).ok_or(damaged)?;
-            if !prefix.is_empty() {
+            if !as_it_stands {
                 if header.blocks > 1 {
                     // Where the others begin is not known.
                     return Err(FaultReason::NotTaken);
                 }
-                data = with_prefix(&mut self.written, prefix, data);
+                data = rewritten(&mut self.written, aac, data).ok_or(damaged)?;
             }
             give(AccessUnit { config, samples: samples * header.blocks as u32, data });
             return Ok(());
@@ -144,18 +165,39 @@ impl Framer for Adts {
             *block = data.get(start..end).filter(|block| !block.is_empty()).ok_or(damaged)?;
         }
         for data in blocks.iter().take(header.blocks) {
-            let data = if prefix.is_empty() { data } else { with_prefix(&mut self.written, prefix, data) };
-            give(AccessUnit { config, samples, data });
+            let data = if as_it_stands { data } else { rewritten(&mut self.written, aac, data).unwrap_or_default() };
+            if !data.is_empty() {
+                give(AccessUnit { config, samples, data });
+            }
         }
         Ok(())
     }
+
+    fn choose(&mut self, second: bool) {
+        self.second = second;
+    }
 }
 
-fn with_prefix<'a>(written: &'a mut Vec<u8>, prefix: &[u8], data: &[u8]) -> &'a [u8] {
+/// A block in the form that its configuration says; `None` where it is not what that was made of.
+fn rewritten<'a>(written: &'a mut Vec<u8>, aac: &AacConfig, data: &[u8]) -> Option<&'a [u8]> {
     written.clear();
-    written.extend_from_slice(prefix);
-    written.extend_from_slice(data);
-    written
+    match aac.of_two() {
+        Some(second) => {
+            let place = two_mono(data, aac.sample_rate)?.into_iter().nth(usize::from(second))?;
+            let mut from = BitReader::new(data);
+            from.skip(place.start);
+            let mut bits = BitWriter::default();
+            bits.copy(&mut from, place.len())?;
+            // ID_END.
+            bits.put(7, 3);
+            *written = bits.finish();
+        }
+        None => {
+            written.extend_from_slice(aac.prefix());
+            written.extend_from_slice(data);
+        }
+    }
+    Some(written)
 }
 
 // proptest is there on the host only.

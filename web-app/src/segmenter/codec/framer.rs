@@ -84,6 +84,9 @@ pub(in crate::segmenter) trait Framer: Debug {
     /// What is wrong with it; no unit was given then.
     fn take(&mut self, frame: &[u8], give: &mut dyn FnMut(AccessUnit<'_>)) -> Result<(), FaultReason>;
 
+    /// Where there are two mono sounds in one stream, from here on the second is wanted, or the first.
+    fn choose(&mut self, _second: bool) {}
+
     /// Behind a frame there was not another one of the same kind.
     fn misled(&mut self) {}
 

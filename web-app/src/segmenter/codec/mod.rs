@@ -1,6 +1,7 @@
 //! What stands in elementary streams, codec by codec.
 
 pub(super) mod aac;
+mod aac_block;
 mod aac_layout;
 pub(super) mod ac3;
 mod ac3_silence;

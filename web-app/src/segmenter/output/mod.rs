@@ -8,7 +8,7 @@ mod splice_descriptor;
 mod upid;
 
 pub use cue::{Clock, Cue, CueContent};
-pub use program::{Event, Program, ProgramEntry, Role, Schedule, Stream, StreamKind, TextPage};
+pub use program::{Event, Program, ProgramEntry, Role, SECOND_SOUND, Schedule, Stream, StreamKind, TextPage};
 pub use reason::{DiscontinuityReason, FaultReason};
 pub use splice::{BreakDuration, ScheduledSplice, Splice, SpliceCommand, SpliceComponent, SpliceInsert};
 pub use splice_descriptor::{

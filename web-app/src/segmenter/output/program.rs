@@ -30,10 +30,13 @@ pub struct Program {
     pub streams: Vec<Stream>,
 }
 
-/// An elementary stream of a programme.
+/// What is added to a PID to name the second of two mono sounds in one elementary stream (dual mono): PIDs have 13 bits.
+pub const SECOND_SOUND: u16 = 1 << 13;
+
+/// An elementary stream of a programme, or the second of two mono sounds in one.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
-    /// Its PID.
+    /// Its PID, with [`SECOND_SOUND`] for the second of two mono sounds.
     pub pid: u16,
     /// `stream_type` as the PMT says (ISO/IEC 13818-1, table 2-34).
     pub stream_type: u8,

@@ -9,7 +9,7 @@ use amt_shared::ts::{PACKET_LEN, Packet};
 use super::absence::Absence;
 use crate::segmenter::Options;
 use crate::segmenter::audio::AudioTrack;
-use crate::segmenter::output::{Role, Track};
+use crate::segmenter::output::{Role, SECOND_SOUND, Track};
 use crate::segmenter::presence::Presence;
 use crate::segmenter::release::Release;
 use crate::segmenter::tables::content::Content;
@@ -43,6 +43,8 @@ pub(in crate::segmenter) struct Tracks {
     choice: Choice,
     /// The sound track that the viewer chose.
     wanted: Option<u16>,
+    /// Of two mono sounds in it the second.
+    second: bool,
     video: Option<Elementary<VideoTrack>>,
     /// The audio stream. Several where none is announced and their bytes have to tell, or while one takes the
     /// place of another.
@@ -58,6 +60,7 @@ impl Tracks {
             options,
             choice: Choice::default(),
             wanted: None,
+            second: false,
             video: None,
             audio: Vec::new(),
             absence: Absence::default(),
@@ -137,7 +140,8 @@ impl Tracks {
 
     /// The viewer's choice of a sound track.
     pub(in crate::segmenter) fn choose_audio(&mut self, pid: Option<u16>, release: &mut Release) {
-        self.wanted = pid;
+        self.wanted = pid.map(|pid| pid & !SECOND_SOUND);
+        self.second = pid.is_some_and(|pid| pid & SECOND_SOUND != 0);
         self.left = None;
         let chosen = match pid {
             Some(_) => self.wanted_audio(),
@@ -239,6 +243,10 @@ impl Tracks {
                 },
             })
             .collect();
+        for sound in &mut self.audio {
+            let second = self.second && self.wanted == Some(sound.stream.pid());
+            sound.stream.carried_mut().frames.choose(second);
+        }
     }
 
     /// What the viewer chose, if the programme has it and it may be played.

@@ -60,6 +60,8 @@ pub(super) struct Release {
     pub(super) absent: Vec<u16>,
     /// The sound that comes, if it is in a form that is not played.
     refused: Option<u16>,
+    /// Where the sound that comes is one of two in its stream, whether it is the second.
+    of_two: Option<bool>,
     /// Another sound track is about to come out.
     switch: Option<AudioSwitch>,
     /// Something was found out that changes which PIDs are wanted, or that programme list or choice depend on.
@@ -93,6 +95,7 @@ impl Release {
             encrypted: Vec::new(),
             absent: Vec::new(),
             refused: None,
+            of_two: None,
             switch: None,
             news: false,
             pictures: 0,
@@ -218,7 +221,7 @@ impl Release {
                 }
                 self.codecs.insert(pid, frame.config.codec());
                 let way = frame.config.way(self.takes);
-                self.refuse(Some(pid).filter(|_| way == Way::None));
+                self.heard(Some(pid).filter(|_| way == Way::None), frame.config.of_two());
                 match way {
                     Way::None => {
                         self.fault(FaultReason::NotTaken, Some(pid), 1);

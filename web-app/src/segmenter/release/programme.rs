@@ -1,6 +1,6 @@
 //! What is told of the programme: its streams, what they are for, which come out, and why others do not.
 
-use super::super::output::{Output, Program, Stream, StreamKind};
+use super::super::output::{Output, Program, SECOND_SOUND, Stream, StreamKind};
 use super::Release;
 use crate::segmenter::tables::content::Content;
 
@@ -17,11 +17,12 @@ impl Release {
         }
     }
 
-    /// The sound comes in a form that is not played, or does not any more.
+    /// Sound came, in a form that is not played where `refused` is its PID; `of_two` tells whether it is the second of
+    /// two in its stream.
     #[inline]
-    pub(super) fn refuse(&mut self, pid: Option<u16>) {
-        if self.refused != pid {
-            self.refused = pid;
+    pub(super) fn heard(&mut self, refused: Option<u16>, of_two: Option<bool>) {
+        if (self.refused, self.of_two) != (refused, of_two) {
+            (self.refused, self.of_two) = (refused, of_two);
             if !self.held_back {
                 self.tell_program();
             }
@@ -75,7 +76,16 @@ impl Release {
                 pages: stream.description.pages.clone(),
             }
         });
-        let program = Program { number: choice.number, pcr_pid: choice.pcr_pid, streams: streams.collect() };
+        let mut streams: Vec<Stream> = streams.collect();
+        if let Some(second) = self.of_two
+            && let Some(at) = streams.iter().position(|stream| self.audio_pid == Some(stream.pid))
+        {
+            // What the tables say of the stream is said of its first sound.
+            let other = Stream { selected: second, language: None, role: None, ..streams[at].clone() };
+            streams[at].selected = !second;
+            streams.insert(at + 1, Stream { pid: other.pid | SECOND_SOUND, ..other });
+        }
+        let program = Program { number: choice.number, pcr_pid: choice.pcr_pid, streams };
         if self.told.as_ref() != Some(&program) {
             self.told = Some(program.clone());
             self.queue.push_back(Output::Program(program));

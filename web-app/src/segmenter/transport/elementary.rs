@@ -67,6 +67,10 @@ impl<T: Carried> Elementary<T> {
         &self.carried
     }
 
+    pub(in crate::segmenter) const fn carried_mut(&mut self) -> &mut T {
+        &mut self.carried
+    }
+
     /// Takes a packet of this PID.
     pub(in crate::segmenter) fn packet(&mut self, packet: &Packet<'_>, release: &mut Release) {
         let known = T::chosen(release) == Some(self.pid);
