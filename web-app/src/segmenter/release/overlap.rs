@@ -9,8 +9,8 @@ use amt_shared::clock::TICKS_PER_SECOND;
 
 /// What overlaps by more than this is a false time, not an overlap.
 const OVERLAP_MAX: i64 = TICKS_PER_SECOND / 2;
-/// Over how many times the overlap it is made up for: pictures follow each other by an eighth faster.
-const OVER: i64 = 8;
+/// Over how many times the overlap it is made up for: until then pictures follow each other twice as fast.
+const OVER: i64 = 2;
 
 /// See the module. Times in 90 kHz ticks of the output.
 #[derive(Debug, Default)]
