@@ -175,7 +175,7 @@ impl Consumer for Recorder {
         self.outlet.put(ts);
     }
 
-    fn lost(&mut self) {}
+    fn lost(&mut self, _missing: u16) {}
 
     fn flush(&mut self) {
         self.outlet.flush();

@@ -114,7 +114,7 @@ pub enum Phase {
 /// ```text
 ///  0      version (1)
 ///  1      flags: 0x01 gap (something was lost before this frame, and upstream knows it)
-///  2..4   zero
+///  2..4   how many TS packets are gone with the gap at most; zero where that is not known
 ///  4..8   sequence, one more for every frame of the channel; a step is what this viewer did not get
 ///  8..16  when the helper received the datagram, in microseconds since the Unix epoch
 /// 16..    TS packets, whole ones where the datagram had whole ones
@@ -125,6 +125,8 @@ pub enum Phase {
 pub struct FrameHeader {
     /// Something was lost before this frame on the way to the helper.
     pub gap: bool,
+    /// How many TS packets are gone with that at most; 0 where it is not known, or where none is.
+    pub missing: u16,
     /// Position in the channel; wraps.
     pub sequence: u32,
     /// Microseconds since the Unix epoch, from the kernel where it stamps.
@@ -154,6 +156,7 @@ impl FrameHeader {
         let mut bytes = [0; Self::LEN];
         bytes[0] = Self::VERSION;
         bytes[1] = if self.gap { Self::GAP } else { 0 };
+        bytes[2..4].copy_from_slice(&self.missing.to_be_bytes());
         bytes[4..8].copy_from_slice(&self.sequence.to_be_bytes());
         bytes[8..16].copy_from_slice(&self.received_micros.to_be_bytes());
         bytes
@@ -168,9 +171,10 @@ impl FrameHeader {
         if header[0] != Self::VERSION {
             return Err(FrameError::Version(header[0]));
         }
-        let [_, flags, _, _, a, b, c, d, rest @ ..] = *header;
+        let [_, flags, e, f, a, b, c, d, rest @ ..] = *header;
         let frame = Self {
             gap: flags & Self::GAP != 0,
+            missing: u16::from_be_bytes([e, f]),
             sequence: u32::from_be_bytes([a, b, c, d]),
             received_micros: u64::from_be_bytes(rest),
         };
@@ -224,8 +228,8 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_frame_reads_back(gap: bool, sequence: u32, received_micros: u64, ts: Vec<u8>) {
-            let header = FrameHeader { gap, sequence, received_micros };
+        fn a_frame_reads_back(gap: bool, missing: u16, sequence: u32, received_micros: u64, ts: Vec<u8>) {
+            let header = FrameHeader { gap, missing, sequence, received_micros };
             let mut message = header.encode().to_vec();
             message.extend(&ts);
             prop_assert_eq!(FrameHeader::decode(&message), Ok((header, &ts[..])));

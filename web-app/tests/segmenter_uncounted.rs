@@ -176,3 +176,31 @@ fn a_loss_that_touches_nothing_costs_no_sound_and_one_picture_at_most() {
         assert!(untouched * 12 > places.len(), "{length:?}: {untouched} of {}", places.len());
     }
 }
+
+#[test]
+fn of_a_short_loss_the_counters_tell_all() {
+    let all = plan(Length::Unbounded);
+    let whole = run(&all.concat());
+    for options in [go_on(), options(true)] {
+        for place in (100..all.len() - 60).step_by(11) {
+            let (before, behind) = all.split_at(place);
+            for packets in [1, 7, 15] {
+                // None of this programme's.
+                let run = run_with_gaps_of([before.as_flattened(), behind.as_flattened()], packets, options);
+                assert_eq!(
+                    (&run.video, &run.audio, &run.faults),
+                    (&whole.video, &whole.audio, &whole.faults),
+                    "{place}"
+                );
+            }
+            let gone = &behind[7..];
+            let told = run_with_gaps_of([before.as_flattened(), gone.as_flattened()], 7, options);
+            let seen = run_with_gaps_of([before.as_flattened(), gone.as_flattened()], 0, options);
+            assert_eq!(told.faults.get("continuity"), seen.faults.get("continuity"), "{place}");
+            assert!(
+                foreign(&whole, &told) as u64 <= told.faults.get("repeated_picture").copied().unwrap_or(0),
+                "{place}"
+            );
+        }
+    }
+}

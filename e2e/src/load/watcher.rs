@@ -189,7 +189,7 @@ mod tests {
     #[test]
     fn frames_are_counted_however_the_bytes_are_cut() {
         let binary = |sequence, gap| {
-            let header = FrameHeader { gap, sequence, received_micros: u64::MAX };
+            let header = FrameHeader { gap, missing: 0, sequence, received_micros: u64::MAX };
             frame(BINARY, &[&header.encode()[..], &[0x47; 188 * 7]].concat())
         };
         let all = [

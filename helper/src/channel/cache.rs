@@ -107,7 +107,7 @@ impl Cache {
         if !tables.is_empty() {
             // One before the first: to the page the frames follow each other.
             let sequence = start.map_or(0, |header| header.sequence).wrapping_sub(1);
-            let header = FrameHeader { gap: false, sequence, received_micros };
+            let header = FrameHeader { gap: false, missing: 0, sequence, received_micros };
             frames.push(Frame::new(header, tables, Entry::UnitStart));
         }
         frames.extend(self.runs.iter().flat_map(|run| &run.frames).cloned());

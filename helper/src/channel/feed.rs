@@ -45,9 +45,9 @@ impl Consumer for Feed {
         lock(&self.channel.outlet).framer.push(ts, received_micros, publish);
     }
 
-    fn lost(&mut self) {
+    fn lost(&mut self, missing: u16) {
         // What has come is not behind the hole.
-        if let Some(frame) = lock(&self.channel.outlet).framer.lost() {
+        if let Some(frame) = lock(&self.channel.outlet).framer.lost(missing) {
             self.channel.publish(&frame);
         }
     }

@@ -48,14 +48,27 @@ pub(super) struct Framer {
     ts: Vec<u8>,
     received_micros: u64,
     gap: bool,
+    missing: u16,
     entry: Option<Entry>,
     sequence: u32,
 }
 
 impl Framer {
-    /// Notes that something was lost on the way to the helper; gives the frame of what came before that.
-    pub(super) fn lost(&mut self) -> Option<Frame> {
+    /// Notes that something was lost on the way to the helper, so many TS packets at most, or 0 where that is not known;
+    /// gives the frame of what came before that.
+    pub(super) fn lost(&mut self, missing: u16) -> Option<Frame> {
         let before = self.finish();
+        self.missing = match (self.gap, self.missing) {
+            (false, _) => missing,
+            (true, 0) => 0,
+            (true, before) => {
+                if missing == 0 {
+                    0
+                } else {
+                    before.saturating_add(missing)
+                }
+            }
+        };
         self.gap = true;
         before
     }
@@ -100,6 +113,7 @@ impl Framer {
         }
         let header = FrameHeader {
             gap: std::mem::take(&mut self.gap),
+            missing: std::mem::take(&mut self.missing),
             sequence: self.sequence,
             received_micros: self.received_micros,
         };
@@ -154,7 +168,7 @@ mod tests {
     fn a_random_access_point_begins_a_frame() {
         let datagram = [video(0), random_access(1), video(2)].concat();
         let mut framer = Framer::default();
-        assert!(framer.lost().is_none());
+        assert!(framer.lost(0).is_none());
         let frames = collect(&mut framer, std::slice::from_ref(&datagram));
         let entries: Vec<_> = frames.iter().map(|frame| frame.entry).collect();
         assert_eq!(entries, [Entry::None, Entry::RandomAccess]);
@@ -167,12 +181,13 @@ mod tests {
     fn what_came_before_a_loss_and_what_came_after_it_are_two_frames() {
         let mut framer = Framer::default();
         framer.push(&video(0), 0, |_| panic!("a frame"));
-        let before = framer.lost().expect("a frame");
+        let before = framer.lost(7).expect("a frame");
+        assert!(framer.lost(14).is_none());
         let after = collect(&mut framer, &[video(2)]);
         let decoded = [&before, &after[0]].map(|frame| FrameHeader::decode(&frame.bytes).unwrap());
         assert_eq!(
-            decoded.map(|(header, ts)| (header.gap, header.sequence, ts)),
-            [(false, 0, &video(0)[..]), (true, 1, &video(2)[..])]
+            decoded.map(|(header, ts)| (header.gap, header.missing, header.sequence, ts)),
+            [(false, 0, 0, &video(0)[..]), (true, 21, 1, &video(2)[..])]
         );
     }
 

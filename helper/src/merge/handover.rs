@@ -201,7 +201,7 @@ impl Handover {
             self.history.pop_front();
         }
         self.history.push_back((identity, received_micros));
-        out(Delivery { ts, received_micros, gap: std::mem::take(&mut self.gap) });
+        out(Delivery { ts, received_micros, gap: std::mem::take(&mut self.gap), missing: 0 });
     }
 
     fn pass_on_kept(&mut self, kept: &Kept, out: &mut impl FnMut(Delivery<'_>)) {

@@ -27,6 +27,8 @@ pub struct Delivery<'a> {
     pub received_micros: u64,
     /// Something is missing before it.
     pub gap: bool,
+    /// How many TS packets at most; 0 where that is not known.
+    pub missing: u16,
 }
 
 /// What was counted.

@@ -109,7 +109,7 @@ impl Consumer for Observer {
         }
     }
 
-    fn lost(&mut self) {
+    fn lost(&mut self, _missing: u16) {
         self.analyser.lost();
     }
 

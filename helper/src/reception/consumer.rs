@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 pub trait Consumer: Send + 'static {
     /// The TS of one datagram, and when it was received in microseconds since the Unix epoch.
     fn datagram(&mut self, ts: &[u8], received_micros: u64);
-    /// Something was lost before the next datagram.
-    fn lost(&mut self);
+    /// Something was lost before the next datagram: so many TS packets at most, or 0 where that is not known.
+    fn lost(&mut self, missing: u16);
     /// All that had arrived has been handed over.
     fn flush(&mut self);
     /// A step that changes how things stand.

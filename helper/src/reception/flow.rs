@@ -206,7 +206,7 @@ impl<C> State<C> {
 /// Hands on what comes out of the merge.
 fn deliver<C: Consumer>(meter: &mut Meter, consumer: &mut C, now: Instant, delivery: &Delivery<'_>) {
     if delivery.gap {
-        consumer.lost();
+        consumer.lost(delivery.missing);
     }
     meter.count(now, delivery.ts);
     consumer.datagram(delivery.ts, delivery.received_micros);
@@ -284,7 +284,7 @@ mod tests {
         fn datagram(&mut self, _: &[u8], _: u64) {
             self.0 += 1;
         }
-        fn lost(&mut self) {}
+        fn lost(&mut self, _missing: u16) {}
         fn flush(&mut self) {}
         fn status(&mut self, _: Status) {}
         fn step(&mut self, _: &str) {}

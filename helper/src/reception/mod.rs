@@ -270,7 +270,7 @@ impl<C: Consumer> Reception<'_, C> {
                 }
                 if *socket_dropped > 0 {
                     self.flow.meter(|meter| meter.socket_dropped(*socket_dropped));
-                    self.flow.consumer(Consumer::lost);
+                    self.flow.consumer(|consumer| consumer.lost(0));
                     if self.remedied.is_none_or(|at| now.saturating_duration_since(at) >= REMEDY) {
                         self.remedied = Some(now);
                         self.step(&format!(

@@ -9,6 +9,7 @@ use super::jitter::Jitter;
 use super::window::Window;
 use super::{Discard, Figures, Header};
 use crate::merge::{Delivery, PathId};
+use amt_shared::ts::PACKET_LEN;
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::time::{Duration, Instant};
@@ -63,8 +64,11 @@ struct Stream {
     held_bytes: usize,
     /// What went on.
     passed_on: Window<256>,
-    /// Something was lost before `next`.
+    /// Something was lost before `next`, and how many packets, where that is known.
     gap: bool,
+    missing: u64,
+    /// The longest payload so far.
+    longest: usize,
 }
 
 /// A packet that waits.
@@ -335,6 +339,10 @@ impl Sequencer {
         let Some((&position, _)) = stream.held.first_key_value() else { return };
         self.figures.expected += position - stream.next;
         self.figures.lost += position - stream.next;
+        // What a sender that began anew has left out is not known.
+        if !stream.gap || stream.missing > 0 {
+            stream.missing += position - stream.next;
+        }
         stream.gap = true;
         stream.next = position;
         self.drain(out);
@@ -380,6 +388,8 @@ impl Stream {
             held_bytes: 0,
             passed_on: Window::new(),
             gap: false,
+            missing: 0,
+            longest: 0,
         }
     }
 
@@ -389,7 +399,10 @@ impl Stream {
         self.end = self.end.max(self.next);
         // A packet of padding alone counts, but has nothing to hand on.
         if !ts.is_empty() {
-            out(Delivery { ts, received_micros, gap: std::mem::take(&mut self.gap) });
+            self.longest = self.longest.max(ts.len());
+            let packets = std::mem::take(&mut self.missing).saturating_mul(self.longest.div_ceil(PACKET_LEN) as u64);
+            let missing = u16::try_from(packets).unwrap_or(u16::MAX);
+            out(Delivery { ts, received_micros, gap: std::mem::take(&mut self.gap), missing });
         }
     }
 

@@ -330,7 +330,7 @@ fn websocket() -> Vec<(&'static str, Vec<u8>)> {
     let page = |message: &FromPage| serde_json::to_vec(message).unwrap();
     let helper = |message: &FromHelper| serde_json::to_vec(message).unwrap();
     let status = Status { phase: Phase::Joined, sentence: "Joined.".into(), advice: None, relay: Some(GATEWAY.into()) };
-    let header = FrameHeader { gap: true, sequence: 7, received_micros: 1_700_000_000_000_000 };
+    let header = FrameHeader { gap: true, missing: 14, sequence: 7, received_micros: 1_700_000_000_000_000 };
     vec![
         ("tune", page(&FromPage::Tune { url: "amt://192.0.2.1@232.0.2.1:1234".into(), request: None })),
         ("stop", page(&FromPage::Stop)),

@@ -36,6 +36,9 @@ pub use sound::{Flac, NotDecodable, SoundCodec, SoundDecoder};
 use packets::Packets;
 use transport::demux::Demux;
 
+/// Packets of a PID whose loss its continuity counter does not show.
+const UNCOUNTED: u16 = 16;
+
 /// Turns a transport stream into fMP4.
 ///
 /// [`Segmenter::push`] takes bytes; afterwards [`Segmenter::poll`] has to be called until it gives `None`.
@@ -59,12 +62,15 @@ impl Segmenter {
         self.packets.end_push();
     }
 
-    /// Bytes are missing between those taken so far and those that follow, as whoever received them knows. Continuity
-    /// counters cannot show the loss of sixteen packets of a PID, or of a multiple (ISO/IEC 13818-1, 2.4.3.3): after this
-    /// call one that goes on is no proof that nothing is missing.
-    pub fn lost(&mut self) {
+    /// Bytes are missing between those taken so far and those that follow, as whoever received them knows: so many
+    /// transport packets at most, or, with 0, any number. Continuity counters cannot show the loss of sixteen packets of a
+    /// PID, or of a multiple (ISO/IEC 13818-1, 2.4.3.3): where so many may be missing, one that goes on is no proof that
+    /// none is.
+    pub fn lost(&mut self, packets: u16) {
         self.demux.lost(&mut |found| self.packets.take(found));
-        self.packets.lost();
+        if !(1..UNCOUNTED).contains(&packets) {
+            self.packets.lost();
+        }
     }
 
     /// The next output, in stream order; `None` until more is pushed.

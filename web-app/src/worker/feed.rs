@@ -80,7 +80,8 @@ impl Feed {
             post.tell(FromWorker::Fault { reason: "upstream_gap".into(), count: 1 });
         }
         if skipped != 0 || header.gap {
-            self.segmenter.lost();
+            // How much a viewer did not get is not known.
+            self.segmenter.lost(if skipped == 0 { header.missing } else { 0 });
         }
         let cached = self.cached_frames > 0;
         self.cached_frames = self.cached_frames.saturating_sub(1);

@@ -106,7 +106,7 @@ impl World {
     /// Frames of so many bytes each, 20 ms apart; what was told.
     fn frames(&mut self, bytes: &[u8], length: usize) -> Vec<FromWorker> {
         for ts in bytes.chunks(length) {
-            let header = FrameHeader { gap: false, sequence: self.sequence, received_micros: 1_000_000 };
+            let header = FrameHeader { gap: false, missing: 0, sequence: self.sequence, received_micros: 1_000_000 };
             self.sequence = self.sequence.wrapping_add(1);
             self.decoders.tick(self.now_ms);
             self.now_ms += 20.0;

@@ -104,7 +104,7 @@ impl World {
     fn plays(&mut self) -> bool {
         self.events.clear();
         for (sequence, ts) in (0..).zip(CLIP[..500_000].chunks(7 * 188)) {
-            let header = FrameHeader { gap: false, sequence, received_micros: 0 };
+            let header = FrameHeader { gap: false, missing: 0, sequence, received_micros: 0 };
             self.tuner.frame(&[&header.encode(), ts].concat());
         }
         self.settle();

@@ -79,11 +79,16 @@ pub fn run_choosing(ts: &[u8], chunk: usize, options: Options, mut choose: impl 
 
 /// Takes parts between which bytes are missing, as the segmenter is told.
 pub fn run_with_gaps<'a>(parts: impl IntoIterator<Item = &'a [u8]>, options: Options) -> Run {
+    run_with_gaps_of(parts, 0, options)
+}
+
+/// The same where so many packets are missing at most.
+pub fn run_with_gaps_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>, packets: u16, options: Options) -> Run {
     let mut segmenter = Segmenter::new(options);
     let mut run = Run::default();
     for (index, part) in parts.into_iter().enumerate() {
         if index > 0 {
-            segmenter.lost();
+            segmenter.lost(packets);
         }
         for piece in part.chunks(1316) {
             segmenter.push(piece, 0);
