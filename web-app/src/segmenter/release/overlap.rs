@@ -17,6 +17,8 @@ const OVER: i64 = 2;
 pub(super) struct Overlap {
     /// The latest presentation time that was given; `None` before the first.
     latest: Option<i64>,
+    /// How long a frame lasts.
+    step: i64,
     /// From where on pictures move, and by how much those move that are shown there.
     moved: Option<(i64, i64)>,
 }
@@ -35,8 +37,14 @@ impl Overlap {
             }
         }
         let shown = self.moved(pts);
+        self.step = step;
         self.latest = Some(self.latest.map_or(shown, |latest| latest.max(shown)));
         shown
+    }
+
+    /// Behind all pictures that were given.
+    pub(super) fn end(&self) -> Option<i64> {
+        self.latest.map(|latest| latest + self.step)
     }
 
     fn moved(&self, pts: i64) -> i64 {

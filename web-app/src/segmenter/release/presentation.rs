@@ -93,10 +93,13 @@ impl Presentation {
         Self { takes, sequence: 0, video: VideoPlace::default(), audio: AudioPlace::default() }
     }
 
-    /// Where the tracks end, 90 kHz ticks of the output.
+    /// Where the tracks end, 90 kHz ticks of the output: the picture as it is decoded and shown.
     pub(in crate::segmenter) fn ends(&self) -> [Option<i64>; 2] {
         let rate = self.audio.config.as_ref().map_or(1, |config| i64::from(config.sample_rate.max(1)));
-        [self.video.end, self.audio.end.map(|end| (end * TICKS_PER_SECOND + rate / 2) / rate)]
+        [
+            self.video.end.max(self.video.overlap.end()),
+            self.audio.end.map(|end| (end * TICKS_PER_SECOND + rate / 2) / rate),
+        ]
     }
 
     /// Another programme goes on from here.
