@@ -186,6 +186,52 @@ fn a_decoder_that_comes_late_gets_what_was_held_for_it() {
     assert!(first.unwrap() < 2000, "{first:?}");
 }
 
+/// Two seconds of sound at once would be a push of tens of milliseconds.
+#[test]
+fn what_was_held_for_a_decoder_is_decoded_a_little_with_each_push() {
+    for name in ["mp2", "ac3"] {
+        let ts = sound(name);
+        let pieces: Vec<&[u8]> = ts.chunks(1316).collect();
+        let mut segmenter = Segmenter::new(taking(Takes::default()));
+        let mut wanted = None;
+        let (mut end, mut most, mut samples) = (None, 0, 0);
+        for (count, piece) in pieces.iter().enumerate() {
+            segmenter.push(piece, 0);
+            if count == pieces.len() / 2 {
+                let codec = wanted.unwrap();
+                segmenter.supply(codec, amt_web_app::sound::decoder(codec));
+            }
+            let before = samples;
+            while let Some(output) = segmenter.poll() {
+                match output {
+                    Output::DecoderWanted(codec) => wanted = Some(codec),
+                    Output::Media(media) if media.track == Track::Audio => {
+                        for sample in &media.samples {
+                            assert!(end.is_none_or(|end| end == sample.dts), "{name}: {sample:?}");
+                            end = Some(sample.dts + u64::from(sample.duration));
+                        }
+                        samples += media.samples.len();
+                    }
+                    _ => {}
+                }
+            }
+            most = most.max(samples - before);
+        }
+        segmenter.finish();
+        while let Some(output) = segmenter.poll() {
+            if let Output::Media(media) = output
+                && media.track == Track::Audio
+            {
+                samples += media.samples.len();
+            }
+        }
+        // What a push brings itself, and two times what is taken of what was held: after the push, and with the decoder.
+        assert!((1..=16).contains(&most), "{name}: {most} units at once");
+        let whole = run_decoding(&ts, 1316, Takes::default());
+        assert_eq!(samples, whole.audio.len(), "{name}");
+    }
+}
+
 #[test]
 fn sound_that_nobody_takes_or_decodes_is_named_and_the_picture_goes_on() {
     let takes = Takes { flac: false, ..Takes::default() };

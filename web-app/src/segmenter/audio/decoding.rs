@@ -1,7 +1,8 @@
 //! Sound that the browser does not take, on its way through a decoder to FLAC.
 //!
 //! In: access units with their times, and decoders once they are there. Out: the same in FLAC, with the same times.
-//! While a decoder is not there yet, what came last is held; a unit that cannot be decoded counts as missing.
+//! While a decoder is not there yet, what came last is held; then it is decoded a little at a time, so that no push takes
+//! long. A unit that cannot be decoded counts as missing.
 
 use std::collections::VecDeque;
 
@@ -55,12 +56,16 @@ impl Decoding {
             self.wanted.push(codec);
             give(Decoded::Wanted(codec));
         }
-        if self.decoders.contains_key(codec) {
+        self.held.retain(|(_, held)| held.pid == pid);
+        // What is held comes first.
+        if self.decoders.contains_key(codec) && self.held.iter().all(|(of, _)| *of != codec) {
             return self.decode(pid, codec, frame, give);
         }
         // What stands before a jump of the clock has no place any more where the picture is beyond it already.
         let jumps = self.due.zip(frame.pts).is_some_and(|(due, pts)| (pts - due).abs() > STEP_MAX);
-        self.held.retain(|(_, held)| held.pid == pid && !jumps);
+        if jumps {
+            self.held.clear();
+        }
         let held = HeldAudio::new(pid, frame);
         self.due = held.pts.or(self.due).map(|pts| pts + held.ticks());
         self.held.push_back((codec, held));
@@ -72,19 +77,19 @@ impl Decoding {
         }
     }
 
-    /// Takes a decoder, and decodes what was held for it.
-    pub(in crate::segmenter) fn supply(
-        &mut self,
-        codec: SoundCodec,
-        decoder: Box<dyn SoundDecoder>,
-        give: &mut impl FnMut(u16, Decoded),
-    ) {
+    /// Takes a decoder, for what is held and what comes.
+    pub(in crate::segmenter) fn supply(&mut self, codec: SoundCodec, decoder: Box<dyn SoundDecoder>) {
         self.decoders.insert(codec, decoder);
         self.last = None;
-        let (now, later) = core::mem::take(&mut self.held).into_iter().partition(|(of, _)| *of == codec);
-        self.held = later;
-        let now: VecDeque<(SoundCodec, HeldAudio)> = now;
-        for (_, held) in now {
+    }
+
+    /// Decodes up to `most` units of what is held.
+    pub(in crate::segmenter) fn go_on(&mut self, most: usize, give: &mut impl FnMut(u16, Decoded)) {
+        for _ in 0..most {
+            let decodable = |(codec, _): &(SoundCodec, HeldAudio)| self.decoders.contains_key(*codec);
+            let Some((codec, held)) = self.held.iter().position(decodable).and_then(|at| self.held.remove(at)) else {
+                return;
+            };
             self.decode(held.pid, codec, &held.frame(), &mut |decoded| give(held.pid, decoded));
         }
     }

@@ -109,6 +109,7 @@ impl Playing {
     pub(super) fn finish(&mut self) {
         self.tracks.finish(&mut self.release);
         self.metadata.finish(&mut self.release);
+        self.release.decode_held(usize::MAX);
         self.release.begin(true);
         self.release.finish_cues();
         self.release.finish_video();

@@ -31,6 +31,9 @@ use cues::{Cues, Untimed};
 use presentation::Presentation;
 use start::{Held, HeldAudio, Start};
 
+/// Units of sound that were held for a decoder, and are decoded with one push: each takes up to half a millisecond.
+const DECODED_AT_ONCE: usize = 4;
+
 /// See the module.
 #[derive(Debug)]
 pub(super) struct Release {
@@ -243,10 +246,15 @@ impl Release {
 
     /// Takes a decoder of sound.
     pub(super) fn supply(&mut self, codec: SoundCodec, decoder: Box<dyn SoundDecoder>) {
-        let mut decoding = core::mem::take(&mut self.decoding);
-        decoding.supply(codec, decoder, &mut |pid, decoded| self.decoded(pid, &decoded));
-        self.decoding = decoding;
+        self.decoding.supply(codec, decoder);
         self.flush_audio();
+    }
+
+    /// Decodes up to `most` units of the sound that was held for a decoder.
+    pub(super) fn decode_held(&mut self, most: usize) {
+        let mut decoding = core::mem::take(&mut self.decoding);
+        decoding.go_on(most, &mut |pid, decoded| self.decoded(pid, &decoded));
+        self.decoding = decoding;
     }
 
     fn decode(&mut self, pid: u16, codec: SoundCodec, frame: &AudioFrame<'_>) {
@@ -425,6 +433,7 @@ impl Release {
 
     /// Gives the audio frames of this push.
     pub(super) fn flush_audio(&mut self) {
+        self.decode_held(DECODED_AT_ONCE);
         self.presentation.flush_audio(self.received, &mut self.queue);
     }
 }
