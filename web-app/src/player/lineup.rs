@@ -139,11 +139,14 @@ impl Lineup {
     /// `None` while it is not time to begin.
     #[must_use]
     pub fn choose(&self, playing: Tracks, decodable: Tracks, now: f64) -> Option<Tracks> {
+        let stays = Tracks::of(|track| playing.has(track) && self.stays(track, now));
+        // Taking one in begins the other anew, which must not be lost by it until its next random access point.
+        let costs = Tracks::BOTH.into_iter().any(|track| stays.has(track) && !decodable.has(track));
         let there = Tracks::of(|track| {
             if playing.has(track) {
-                self.stays(track, now)
+                stays.has(track)
             } else {
-                decodable.has(track) && self.tracks[track as usize].may_join(now)
+                !costs && decodable.has(track) && self.tracks[track as usize].may_join(now)
             }
         });
         if there.is_empty() {

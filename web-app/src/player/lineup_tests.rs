@@ -125,6 +125,19 @@ fn what_cannot_be_decoded_from_its_beginning_any_more_waits_for_its_next_random_
 }
 
 #[test]
+fn a_track_that_joins_does_not_cost_the_other_its_picture() {
+    let mut lineup = both();
+    flow(&mut lineup, Track::Audio, 0.0, 5.0);
+    flow(&mut lineup, Track::Video, 0.0, 5.0);
+    assert_eq!(
+        lineup.choose(VIDEO, AUDIO, 5.0),
+        Some(VIDEO),
+        "what is kept of the picture does not begin with a key frame"
+    );
+    assert_eq!(lineup.choose(VIDEO, BOTH, 5.0), Some(BOTH));
+}
+
+#[test]
 fn after_an_error_the_sound_waits_a_moment_for_the_picture_and_then_begins_alone() {
     let mut lineup = both();
     flow(&mut lineup, Track::Video, 0.0, 30.0);

@@ -285,8 +285,10 @@ impl State {
     }
 
     pub(super) fn begin_again(&mut self) {
-        let tracks = self.session.as_ref().map(Session::tracks).unwrap_or_default();
-        self.begin(tracks, now());
+        let playing = self.session.as_ref().map(Session::tracks).unwrap_or_default();
+        // What waits for its next random access point joins there, and keeps nothing from playing until then.
+        let decodable = Tracks::of(|track| playing.has(track) && self.recent.has(track));
+        self.begin(if decodable.is_empty() { playing } else { decodable }, now());
     }
 
     pub(super) fn element_failed(&mut self) {
