@@ -4,6 +4,7 @@ use super::app::App;
 use super::cues::Cues;
 use super::document::set_text;
 use super::{recent, store};
+use crate::browser;
 use crate::worker::message::ToWorker;
 use amt_shared::stats::ChannelStats;
 use amt_shared::{AmtUrl, amt_url::UrlError};
@@ -53,6 +54,7 @@ impl App {
     fn leave(&mut self, another_follows: bool) {
         self.tuned = None;
         self.status = None;
+        self.phase_since = browser::monotonic_ms();
         self.stats = ChannelStats::default();
         self.not_ts = false;
         self.sound_missing = None;

@@ -10,6 +10,8 @@ use crate::player::figures::Condition;
 use crate::worker::message;
 use web_sys::HtmlElement;
 
+/// Where no data comes, the last picture of what played before stands for so long.
+const HELD_SECONDS: f64 = 5.0;
 /// The title of a page that plays nothing.
 const TITLE: &str = "Multicast television";
 
@@ -66,7 +68,10 @@ impl App {
         set_data(&elements.stage, "busy", if busy { "true" } else { "false" });
         let tuned = self.tuned.is_some();
         // The last picture of what played before stands for what is on its way, and not for what will not come.
-        let comes = tuned && !["failed", "helper_unreachable"].contains(&line.phase);
+        let phase_seconds = (browser::monotonic_ms() - self.phase_since) / 1000.0;
+        let comes = tuned
+            && !["failed", "helper_unreachable"].contains(&line.phase)
+            && (line.phase == "receiving" || phase_seconds < HELD_SECONDS);
         let shown = match () {
             () if tuned && self.player.has_picture() => "true",
             () if comes && self.player.holds_picture() => "held",
