@@ -179,6 +179,8 @@ async fn an_append_that_breaks_the_media_source_is_recovered_from_at_the_next_ke
         end: position + 0.04,
         received_ms: 0.0,
         cached: false,
+        anew: 0,
+        gradual: false,
     };
     // A fragment with a box that is longer than itself: a parse error, which ends the MediaSource.
     stage.player.handle(&FromWorker::Media(poison), Some(buffer(b"\0\0\0\x10moof\0\0\0\xffjunk")));

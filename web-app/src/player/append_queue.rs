@@ -33,6 +33,8 @@ pub struct AppendQueue<B> {
     waiting: VecDeque<Waiting<B>>,
     bytes: usize,
     needs_key: bool,
+    /// The last random access point is one with which the buffer begins, or begins again after media was left out.
+    begins: bool,
     overflows: u64,
 }
 
@@ -44,7 +46,7 @@ enum Waiting<B> {
 
 impl<B> Default for AppendQueue<B> {
     fn default() -> Self {
-        Self { waiting: VecDeque::new(), bytes: 0, needs_key: true, overflows: 0 }
+        Self { waiting: VecDeque::new(), bytes: 0, needs_key: true, begins: false, overflows: 0 }
     }
 }
 
@@ -53,6 +55,15 @@ impl<B> AppendQueue<B> {
     pub fn push_init(&mut self, mime: String, data: B) {
         self.waiting.push_back(Waiting::Init { mime, data });
         self.needs_key = true;
+    }
+
+    /// Whether the media segment that comes next is one for a decoder that begins at the last random access point, or at
+    /// this one if it is `key`, and has nothing from before it. To be asked once for each, before it is pushed.
+    pub fn begins_anew(&mut self, bytes: usize, key: bool) -> bool {
+        if key {
+            self.begins = self.needs_key || self.bytes + bytes > MAX_BYTES;
+        }
+        self.begins
     }
 
     /// Takes a media segment, and where decoding can begin in it, in seconds. It is left out while a random access point is
@@ -127,6 +138,22 @@ mod tests {
         assert_eq!(queue.take(), Some(init("init")));
         assert_eq!(queue.take(), Some(media(&["key", "next"], &[7.0])));
         assert_eq!(queue.take(), None);
+    }
+
+    #[test]
+    fn what_follows_a_beginning_is_for_a_decoder_that_begins_there_up_to_the_next_random_access_point() {
+        let mut queue = AppendQueue::default();
+        let mut push = |bytes, key: bool| {
+            let anew = queue.begins_anew(bytes, key);
+            queue.push_media("x", bytes, key.then_some(0.0));
+            anew
+        };
+        assert_eq!([push(1, true), push(1, false), push(1, true), push(1, false)], [true, true, false, false]);
+        // Too much waits: it is let go of, and the buffer goes on from there.
+        assert_eq!([push(MAX_BYTES, true), push(1, false), push(MAX_BYTES, false)], [true, true, true]);
+        assert_eq!([push(1, true), push(1, true)], [true, false]);
+        queue.push_init("m".into(), "init");
+        assert!(queue.begins_anew(1, true));
     }
 
     #[test]

@@ -153,12 +153,13 @@ impl State {
         if self.inits[track as usize].is_none() {
             return;
         }
-        self.recent.push(*media, data.clone());
+        let (data, anew) = forms(media, data);
+        self.recent.push(*media, anew.clone().unwrap_or_else(|| data.clone()));
         if let Some(session) = &mut self.session
             && !self.dormant
         {
             self.watch.given(data.byte_length() as usize);
-            if let Err(end) = session.push_media(media, data) {
+            if let Err(end) = session.push_media(media, data, anew) {
                 return self.ended(end);
             }
         }
@@ -205,7 +206,7 @@ impl State {
         self.standing = None;
         for (media, data) in self.recent.iter() {
             // Nothing is appended before the MediaSource opens, so nothing can fail here.
-            let _ = session.push_media(media, data.clone());
+            let _ = session.push_media(media, data.clone(), None);
         }
         self.session = Some(session);
         self.watch = Watch::new(now);
@@ -342,4 +343,13 @@ impl State {
         let wall_ms = js_sys::Date::now() - browser::monotonic_ms() + seen_ms;
         note(&mut self.delay, due_ms, wall_ms);
     }
+}
+
+/// A segment, and the one in place of it for a decoder that begins at the last random access point.
+fn forms(media: &Media, data: ArrayBuffer) -> (ArrayBuffer, Option<ArrayBuffer>) {
+    if media.anew == 0 {
+        return (data, None);
+    }
+    let anew = data.byte_length().saturating_sub(media.anew);
+    (data.slice_with_end(0, anew), Some(data.slice(anew)))
 }

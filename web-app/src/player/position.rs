@@ -4,12 +4,16 @@ use super::delay::Delay;
 use super::lineup::Tracks;
 use super::live_edge::Sight;
 use super::playback::{State, now};
+use super::session::Session;
 use super::watch::{Seen, Step, Watch};
 use crate::browser;
 use wasm_bindgen::JsValue;
 
 /// A browser that has told of no frame for so long cannot, or plays sound alone: then the position has to do.
 const FRAMES_UNTOLD: f64 = 1.0;
+
+/// Made-up pictures with which decoding begins stand before the first one, for less time.
+const JUST_INSIDE: f64 = 0.001;
 
 impl State {
     pub(super) fn tick(&mut self) {
@@ -40,7 +44,7 @@ impl State {
         let next_start = buffered.next_start(position);
         match self.watch.look(&Seen { now, position, ahead, next_start, seeking: self.video.seeking() }) {
             Step::Go => {}
-            Step::Jump(to) => return self.seek(to),
+            Step::Jump(to) => return self.jump(to),
             Step::Recover => return self.recover("the picture stood still though there was more to play".into()),
         }
         let untold = now - self.frame_told > FRAMES_UNTOLD;
@@ -66,7 +70,7 @@ impl State {
         }
         if let Some(position) = decision.seek {
             self.watch.jumped(now);
-            self.seek(position);
+            self.jump(position);
         }
     }
 
@@ -74,10 +78,20 @@ impl State {
     pub(super) fn place(&mut self, now: f64) {
         let Some(session) = self.session.as_ref().filter(|_| !self.watch.is_placed()) else { return };
         let last = session.buffered().last();
+        let end = session.goes_on_from().map_or(f64::MAX, |from| from - JUST_INSIDE);
         if let Some(position) = self.watch.place(now, last, self.live) {
-            self.seek(position);
+            self.seek((position + JUST_INSIDE).min(end));
             self.video.set_playback_rate(1.0);
             self.figures.rate = 1.0;
+        }
+    }
+
+    /// Goes to a position that is buffered. What is buffered there may not be such that decoding can begin at it, as it
+    /// was given to a decoder that went on; then a new session begins with what came since the last random access point.
+    fn jump(&mut self, position: f64) {
+        match self.session.as_ref().and_then(Session::goes_on_from) {
+            Some(from) if position >= from => self.begin_again(),
+            _ => self.seek(position),
         }
     }
 
@@ -133,7 +147,7 @@ impl State {
         let Some(session) = self.session.as_ref().filter(|_| self.watch.is_placed()) else { return };
         if let Some(position) = Watch::live(self.video.current_time(), session.buffered().last()) {
             self.watch.jumped(now);
-            self.seek(position);
+            self.jump(position);
         }
     }
 

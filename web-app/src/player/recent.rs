@@ -87,7 +87,7 @@ mod tests {
     }
 
     fn media(track: Track, start: f64, key: bool) -> Media {
-        Media { track, key, start, end: start + 0.04, received_ms: 0.0, cached: false }
+        Media { track, key, start, end: start + 0.04, received_ms: 0.0, cached: false, anew: 0, gradual: false }
     }
 
     fn starts(recent: &Recent<Vec<u8>>) -> Vec<(Track, f64)> {

@@ -70,6 +70,8 @@ struct TrackBuffer {
     mime: String,
     buffer: Option<SourceBuffer>,
     shelf: Shelf,
+    /// From here on decoding does not begin well at what was appended: that is for a decoder which goes on.
+    goes_on_from: Option<f64>,
     /// Did not fit; goes first once something was removed.
     held: Option<ArrayBuffer>,
     remove_until: Option<f64>,
@@ -100,6 +102,7 @@ impl Session {
                     mime: init.mime,
                     buffer: None,
                     shelf: Shelf::default(),
+                    goes_on_from: None,
                     held: None,
                     remove_until: None,
                     full: 0,
@@ -147,12 +150,24 @@ impl Session {
         self.pump(track)
     }
 
-    /// A media segment.
-    pub(super) fn push_media(&mut self, media: &Media, data: ArrayBuffer) -> Result<(), End> {
+    /// A media segment, and the one in place of it for a decoder that begins at the last random access point.
+    pub(super) fn push_media(
+        &mut self,
+        media: &Media,
+        data: ArrayBuffer,
+        anew: Option<ArrayBuffer>,
+    ) -> Result<(), End> {
         let track = media.track;
         if let Some(this) = &mut self.tracks[track as usize] {
+            let goes_on = !this.queue.begins_anew(data.byte_length() as usize, media.key) && anew.is_some();
+            if media.key {
+                this.goes_on_from = this.goes_on_from.or(Some(media.start)).filter(|_| goes_on);
+            }
+            let data = anew.filter(|_| !goes_on).unwrap_or(data);
             let bytes = data.byte_length() as usize;
-            this.queue.push_media(data, bytes, media.key.then_some(media.start));
+            // A picture that refreshes gradually is a random access point behind those alone that are put before it.
+            let key = media.key && !(media.gradual && goes_on);
+            this.queue.push_media(data, bytes, key.then_some(media.start));
         }
         self.pump(track)
     }
@@ -223,6 +238,11 @@ impl Session {
             };
             this.remove_until = until.or(this.remove_until);
         }
+    }
+
+    /// From where on decoding does not begin well at what was appended.
+    pub(super) fn goes_on_from(&self) -> Option<f64> {
+        self.tracks[Track::Video as usize].as_ref().and_then(|video| video.goes_on_from)
     }
 
     /// The last key frame of the picture that was appended.

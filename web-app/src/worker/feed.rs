@@ -3,7 +3,7 @@
 use super::decoders::Decoders;
 use super::message::{Choice, Clock, Cue, FromWorker, Init, Media, Program, ProgramEntry, Schedule};
 use super::post::Post;
-use crate::segmenter::{Options, Output, Segmenter, Stream, StreamKind, Takes, Track};
+use crate::segmenter::{self, Options, Output, Segmenter, Stream, StreamKind, Takes, Track};
 use amt_shared::ts::PACKET_LEN;
 use amt_shared::wire::FrameHeader;
 
@@ -23,6 +23,8 @@ pub struct Feed {
     judged: Judged,
     /// The page did not take its media: left out until it does and decoding can begin again.
     overflowing: bool,
+    /// Media before the last random access point was left out.
+    begins_anew: bool,
     has_video: bool,
 }
 
@@ -155,9 +157,13 @@ impl Feed {
                 let begins = told.key && (told.track == Track::Video || !self.has_video);
                 if self.overflowing && !post.is_full() && begins {
                     self.overflowing = false;
+                    self.begins_anew = true;
+                } else if told.key && told.track == Track::Video {
+                    self.begins_anew = false;
                 }
                 if !self.overflowing {
-                    post.give(FromWorker::Media(told), media.data);
+                    let (event, data) = both_forms(told, media, self.begins_anew);
+                    post.give(FromWorker::Media(event), data);
                 }
             }
             Output::Discontinuity { track, reason } => {
@@ -166,6 +172,22 @@ impl Feed {
             Output::Fault { reason, count, .. } => {
                 post.tell(FromWorker::Fault { reason: reason.as_str().into(), count });
             }
+        }
+    }
+}
+
+/// A segment, with what a decoder needs in place of it that began at the last random access point behind it; or that
+/// alone where `begins_anew`: there media before that point was left out.
+fn both_forms(mut told: Media, media: segmenter::Media, begins_anew: bool) -> (Media, Vec<u8>) {
+    let mut data = media.data;
+    match media.anew {
+        Some(anew) if begins_anew => {
+            (told.anew, told.gradual) = (0, false);
+            (told, anew)
+        }
+        anew => {
+            data.extend(anew.unwrap_or_default());
+            (told, data)
         }
     }
 }

@@ -187,6 +187,11 @@ pub struct Media {
     pub received_ms: f64,
     /// Whether it comes from the helper's cache, older than what is live.
     pub cached: bool,
+    /// So many bytes at the end of its buffer are the segment in place of it for a decoder that began at the last random
+    /// access point; 0 where that is the same.
+    pub anew: u32,
+    /// Decoding can start here with those alone.
+    pub gradual: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -224,6 +229,8 @@ impl Media {
             end: seconds(end),
             received_ms: media.received as f64 / 1000.0,
             cached,
+            anew: media.anew.as_ref().map_or(0, |anew| anew.len() as u32),
+            gradual: media.gradual,
         })
     }
 }
@@ -251,12 +258,14 @@ mod tests {
             track: Track::Video,
             pid: 256,
             data: vec![],
-            anew: None,
+            anew: Some(vec![0; 3]),
+            gradual: false,
             samples: vec![sample(97_200, true), sample(90_000, false)],
             received: 1_500_000,
         };
         let told = Media::of(&media, 90_000, false).unwrap();
         assert_eq!((told.start, told.end, told.key, told.received_ms), (1.0, 1.12, true, 1500.0));
+        assert_eq!((told.anew, told.gradual), (3, false));
     }
 
     #[test]
@@ -268,6 +277,8 @@ mod tests {
             end: 1.6,
             received_ms: 1.0,
             cached: true,
+            anew: 100,
+            gradual: false,
         });
         let text = serde_json::to_string(&[&message]).unwrap();
         assert!(text.contains(r#""track":"audio""#), "{text}");

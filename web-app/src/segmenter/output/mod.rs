@@ -137,6 +137,9 @@ pub struct Media {
     /// of which a stream's pictures go on naming those before it (ISO/IEC 14496-10, 8.2.5) and are shown before it though
     /// they need them. `None` where it is the same.
     pub anew: Option<Vec<u8>>,
+    /// Decoding can begin here with `anew` alone: the segment itself is no random access point of the file, as its picture
+    /// completes only with those that follow.
+    pub gradual: bool,
     /// The samples in it, in decoding order.
     pub samples: Vec<Sample>,
     /// When the helper received the bytes that completed it.

@@ -172,10 +172,14 @@ impl Presentation {
         };
         let (track, pid) = (Track::Video, place.pid);
         let times = (target, shown, pts);
-        let mut media = Media { track, pid, data: segment, anew: None, samples: vec![sample], received };
+        let mut media =
+            Media { track, pid, data: segment, anew: None, gradual: key && !sync, samples: vec![sample], received };
         match anew {
             Some(data) => media.anew = Some(begun_anew(start, data, &media, self.sequence)),
-            None => started(start, &mut media),
+            None => {
+                media.gradual = false;
+                started(start, &mut media);
+            }
         }
         self.give(media, key, outputs);
         self.video.captions.picture(pid, times, captions, outputs);
@@ -274,7 +278,7 @@ impl Presentation {
                 sample.offset = offset;
                 offset += sample.size;
             }
-            outputs.push_back(Output::Media(Media { track, pid, data, anew: None, samples, received }));
+            outputs.push_back(Output::Media(Media { track, pid, data, anew: None, gradual: false, samples, received }));
             return;
         }
         let header = fmp4::header_len(samples.len());
@@ -282,7 +286,7 @@ impl Presentation {
         segment.resize(header, 0);
         segment.extend_from_slice(&place.data);
         place.data.clear();
-        self.give(Media { track, pid, data: segment, anew: None, samples, received }, true, outputs);
+        self.give(Media { track, pid, data: segment, anew: None, gradual: false, samples, received }, true, outputs);
     }
 
     /// Gives a segment whose data has room for its header; with `key` decoding can begin with it, if not as it is.

@@ -35,7 +35,7 @@ pub(super) fn started(start: Vec<Vec<u8>>, media: &mut Media) {
 /// The segment in place of `media`, of one sample, for a decoder that begins there or has begun before: `data` with room
 /// for its header, behind `start`.
 pub(super) fn begun_anew(start: Vec<Vec<u8>>, data: Vec<u8>, media: &Media, sequence: u32) -> Vec<u8> {
-    let mut anew = Media { data, anew: None, samples: media.samples.clone(), ..*media };
+    let mut anew = Media { data, anew: None, gradual: false, samples: media.samples.clone(), ..*media };
     let size = (anew.data.len() - fmp4::header_len(1)) as u32;
     anew.samples.iter_mut().for_each(|sample| sample.size = size);
     started(start, &mut anew);
