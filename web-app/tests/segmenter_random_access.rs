@@ -5,7 +5,7 @@
 mod segmenter_support;
 
 use amt_web_app::segmenter::{Media, Options, Output, Segmenter, Track};
-use segmenter_support::decode::{Directory, checksums, complaints};
+use segmenter_support::decode::{Directory, checksums, complaints, tracks};
 use segmenter_support::fields::{Kind, Picture, Structure, delimiter, pps, sps};
 use segmenter_support::*;
 
@@ -311,5 +311,33 @@ fn a_loss_in_a_stream_of_gradual_refresh_is_over_with_its_next_random_access_poi
         let picked = Picked::of(&without(&ts, |index| index == lost), page(wait));
         assert!((29..=30).contains(&picked.segments.len()), "{}", picked.segments.len());
         assert_eq!(complaints(&picked.begun(0), &format!("gradual-loss-{wait}")), "");
+    }
+}
+
+#[test]
+fn a_capture_that_is_looped_inside_a_group_of_pictures_shows_nothing_that_lacks_its_references() {
+    let directory = Directory::new("looped");
+    let path = directory.0.join("looped.mp4");
+    for name in ["clip", "open_gop"] {
+        let ts = fixture(name);
+        std::fs::write(&path, Picked::of(&ts, page(true)).begun(0)).unwrap();
+        let clean = checksums(&path, "0:v");
+        let all = packets(&ts);
+        let starts: Vec<usize> = of_pid(&all, VIDEO).into_iter().filter(|index| all[*index][1] & 0x40 != 0).collect();
+        for (from, to) in [(5, 70), (14, 63), (37, 58)] {
+            let looped = renumber(&[&all[..starts[to]], &all[starts[from]..]].concat().concat());
+            for wait in [false, true] {
+                for (number, file) in tracks(&looped, Track::Video, page(wait)).into_iter().enumerate() {
+                    let what = format!("{name}-{from}-{to}-{wait}-{number}");
+                    assert_eq!(complaints(&file, &what), "", "{what}");
+                    std::fs::write(&path, file).unwrap();
+                    let found = checksums(&path, "0:v");
+                    // Behind the grey ones with which decoding begins.
+                    let shown = found.iter().skip_while(|sum| **sum == found[0]);
+                    let other = shown.filter(|sum| !clean.contains(sum)).count();
+                    assert_eq!(other, 0, "{what}: {other} of {} pictures are not the source's", found.len());
+                }
+            }
+        }
     }
 }

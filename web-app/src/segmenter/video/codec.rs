@@ -168,8 +168,12 @@ pub(in crate::segmenter) struct Step<'a, H> {
     pub(in crate::segmenter) this: &'a H,
     /// Something is missing between them.
     pub(in crate::segmenter) lost: bool,
-    /// How many pictures are missing by the time that went by.
+    /// How many pictures are missing by the time that went by; less than 0 where it went back.
     pub(in crate::segmenter) gone: i64,
+    /// How long after the one before this is shown if it was decoded right behind it, and how long a picture order count
+    /// lasts; 90 kHz ticks.
+    pub(in crate::segmenter) shown: i64,
+    pub(in crate::segmenter) count: i64,
 }
 
 /// A picture that is due; times in 90 kHz ticks of the source, unwrapped.

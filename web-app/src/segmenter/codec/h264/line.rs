@@ -113,14 +113,20 @@ impl VideoCodec for H264 {
 
     /// Losses of pictures that no other refers to need no waiting: then `frame_num` goes on, and no more are gone than
     /// come in a row. (With an IDR picture gone it may seem to.) A loss that the continuity counters did not show is
-    /// one where both the time and `frame_num` step.
+    /// one where both the time and `frame_num` step; or the time goes back, as in a capture that is played again and
+    /// again: then the order of the pictures must go on too, as numbers may fit by chance.
     fn lacks_reference(&self, step: &Step<'_, SliceHeader>, sets: &Sets) -> bool {
-        let follows = sets.sps.get(step.this.sps_id).is_some_and(|sps| step.this.follows(step.before, sps));
+        let sps = sets.sps.get(step.this.sps_id);
+        let follows = sps.is_some_and(|sps| step.this.follows(step.before, sps));
         if step.lost {
-            !(step.this.idr || follows && step.gone <= self.disposable[1])
-        } else {
-            !follows && step.gone > 0
+            return !(step.this.idr || follows && step.gone <= self.disposable[1]);
         }
+        let in_order = |sps: &Sps| {
+            let order = sps.picture_order_difference(step.this.poc_lsb, step.before.poc_lsb);
+            !sps.has_picture_order() || order * step.count == step.shown
+        };
+        let fits = follows && (step.gone >= 0 || step.this.idr || sps.is_some_and(in_order));
+        step.gone != 0 && !fits
     }
 
     fn seen(&mut self, _unit: &Unit<'_, SliceHeader>, _header: &SliceHeader, _sets: &Sets) {}
