@@ -108,6 +108,69 @@ fn a_switch_of_sources_is_no_reason_to_make_pictures_up_for_its_jump() {
     assert_eq!((run.video.len(), run.faults.get("repeated_picture")), (150, None));
 }
 
+/// One packet in five is lost: which, by a plain generator of numbers.
+fn one_in_five(seed: u64) -> Vec<bool> {
+    let mut state = seed;
+    let mut next = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33).is_multiple_of(5)
+    };
+    (0..4000).map(|_| next()).collect()
+}
+
+#[test]
+fn under_heavy_loss_whatever_decodes_is_shown_where_artefacts_are_borne() {
+    for name in FIXTURES {
+        for seed in 1..4 {
+            let lost = one_in_five(seed);
+            // No random access point is whole, but what it says of the sequence mostly is.
+            let whole = lossy(name, |_| false);
+            let all = packets(&whole);
+            let starts: Vec<usize> = of_pid(&all, VIDEO)
+                .into_iter()
+                .filter(|index| Packet::parse(&all[*index]).unwrap().random_access())
+                .map(|index| index + 2)
+                .collect();
+            let ts = lossy(name, |index| index > 3 && lost[index % 4000] || starts.contains(&index));
+            let files = video(&ts, options(false));
+            assert!(!files.is_empty(), "{name} {seed}");
+            for file in files {
+                assert_eq!(complaints(&file, &format!("heavy-{name}-{seed}")), "", "{name} {seed}");
+            }
+            let run = run_with(&ts, 1316, options(false));
+            // Within the last second too.
+            let end = run.video.last().map_or(0, |(sample, _)| sample.source_pts);
+            assert!(run.video.len() > 50 && end > 10 * 90_000, "{name} {seed}: {} up to {end}", run.video.len());
+        }
+    }
+}
+
+#[test]
+fn under_heavy_loss_each_random_access_point_that_comes_whole_is_shown() {
+    for name in FIXTURES {
+        for seed in 1..4 {
+            let lost = one_in_five(seed);
+            let whole = lossy(name, |_| false);
+            let all = packets(&whole);
+            let starts: Vec<usize> = of_pid(&all, VIDEO).into_iter().filter(|at| all[*at][1] & 0x40 != 0).collect();
+            // Every third random access point is spared, and what shows that it ends.
+            let random_access = |at: &usize| Packet::parse(&all[*at]).unwrap().random_access();
+            let points = (0..starts.len() - 2).filter(|number| random_access(&starts[*number]));
+            let spared: Vec<_> = points.step_by(3).map(|number| starts[number]..=starts[number + 1]).collect();
+            let ts = lossy(name, |index| lost[index % 4000] && !spared.iter().any(|range| range.contains(&index)));
+            let clean = run_with(&whole, 1316, options(true));
+            let run = run_with(&ts, 1316, options(true));
+            let keys = |run: &Run| {
+                let keys = run.video.iter().filter(|(sample, _)| sample.key).map(|(sample, _)| sample.source_pts);
+                keys.collect::<Vec<_>>()
+            };
+            let shown = keys(&run);
+            assert!(shown.len() >= spared.len(), "{name} {seed}: {} of {}", shown.len(), spared.len());
+            assert!(!shown.is_empty() && keys(&clean).len() > shown.len());
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 

@@ -98,6 +98,11 @@ pub(in crate::segmenter) trait VideoCodec: Debug + Default {
         true
     }
 
+    /// Whether others may refer to this picture, as far as that is of use.
+    fn is_reference(_header: &Self::Header) -> bool {
+        false
+    }
+
     /// Pictures that a decoder is given before this one where it begins with it, each a sample; empty for none.
     fn start(&self, _header: &Self::Header, _sets: &Self::Sets) -> Vec<Vec<u8>> {
         Vec::new()

@@ -40,6 +40,8 @@ pub(in crate::segmenter) struct VideoFrames<C: VideoCodec> {
     waiting: bool,
     /// After a picture that others behind it are shown before.
     leading: Option<Leading>,
+    /// A random access point was lost since nothing is given out: one that is there in part.
+    missed: bool,
     /// Frames were lost since the last one that was given out.
     lost: bool,
     /// The last whole picture, and when it is decoded and shown.
@@ -56,6 +58,7 @@ impl<C: VideoCodec> VideoFrames<C> {
             init: None,
             told: None,
             waiting: true,
+            missed: false,
             leading: None,
             lost: false,
             last: None,
@@ -71,9 +74,10 @@ impl<C: VideoCodec> VideoFrames<C> {
         let lacks = (self.waits() || self.makes_up())
             && !unit.damaged
             && self.lacks_reference(unit, facts.as_ref(), sets, times);
-        let due = self.due(unit, facts.as_ref(), times, lacks);
+        let mut due = self.due(unit, facts.as_ref(), times, lacks);
         let complete = self.make_up_missing(due.as_ref(), unit, facts.as_ref(), sets, release);
         if unit.damaged {
+            self.missed |= unit.key;
             self.codec.damaged(unit.header.as_ref());
             release.video(self.pid, FromUnit::Fault(FaultReason::DamagedFrame));
             return self.make_up_instead(due.as_ref(), sets, release);
@@ -84,7 +88,8 @@ impl<C: VideoCodec> VideoFrames<C> {
                 release.video(self.pid, FromUnit::Waiting);
             }
         }
-        if self.waiting && !unit.key {
+        let key = unit.key || self.begins_anywhere(unit);
+        if self.waiting && !key {
             return self.make_up_instead(due.as_ref(), sets, release);
         }
         let (Some(header), Some(facts)) = (unit.header, facts) else {
@@ -96,7 +101,8 @@ impl<C: VideoCodec> VideoFrames<C> {
         self.codec.seen(unit, &header, sets);
         let mut form = Form { keep_sets: false, started: Started::No };
         let mut start = Vec::new();
-        if unit.key {
+        if key {
+            due.iter_mut().for_each(|due| due.key = true);
             let Some(anew) = due.as_ref().and_then(|due| self.random_access(due, &facts, sets, release)) else {
                 return release.video(self.pid, FromUnit::Fault(FaultReason::NotDecodable));
             };
@@ -110,7 +116,7 @@ impl<C: VideoCodec> VideoFrames<C> {
         if self.codec.leaves_out(&header) {
             return;
         }
-        let leading = self.leading.filter(|leading| !unit.key && pts < leading.until);
+        let leading = self.leading.filter(|leading| !key && pts < leading.until);
         let stand_in = leading.and_then(|leading| self.stand_in(unit, sets, leading.began));
         let begins = leading.is_some_and(|leading| leading.began);
         if begins && stand_in.is_none() {
@@ -135,12 +141,12 @@ impl<C: VideoCodec> VideoFrames<C> {
                 segment,
                 anew,
                 // A picture of a gradual refresh is none by itself.
-                sync: unit.key && (start.is_empty() || C::is_whole(&header)),
+                sync: key && (start.is_empty() || C::is_whole(&header)),
                 start,
                 dts,
                 pts,
                 step: self.times.step(),
-                key: unit.key,
+                key,
                 after_loss: core::mem::take(&mut self.lost),
                 captions: captions::<C>(unit),
             }),
@@ -179,6 +185,7 @@ impl<C: VideoCodec> VideoFrames<C> {
     ) -> Option<bool> {
         let clean = self.waits() || self.makes_up();
         let mut begins = core::mem::take(&mut self.waiting);
+        self.missed = false;
         let mut leading = begins && self.codec.begin(due.header, clean);
         let mut anew = false;
         let outdated = self.codec.outdated(due, sets);
@@ -212,6 +219,13 @@ impl<C: VideoCodec> VideoFrames<C> {
     fn stand_in(&self, unit: &Unit<'_, C::Header>, sets: &C::Sets, began: bool) -> Option<Vec<u8>> {
         let mut segment = vec![0; fmp4::header_len(1)];
         (self.makes_up() && self.codec.stand_in(unit, sets, began, &mut segment)).then_some(segment)
+    }
+
+    /// Whether decoding begins with this picture for want of a better one: where artefacts are borne, a random access point
+    /// is lost, and those may all be.
+    fn begins_anywhere(&self, unit: &Unit<'_, C::Header>) -> bool {
+        let goes_on = self.makes_up() && !self.options.wait_for_random_access;
+        self.waiting && self.missed && goes_on && unit.header.is_some_and(|header| C::is_reference(&header))
     }
 
     /// Whether the last clean picture is held after a loss: also for a decoder that bears no error, where pictures

@@ -239,6 +239,10 @@ impl VideoCodec for H264 {
         header.idr || header.intra
     }
 
+    fn is_reference(header: &SliceHeader) -> bool {
+        header.is_reference()
+    }
+
     fn start(&self, header: &SliceHeader, sets: &Sets) -> Vec<Vec<u8>> {
         let Some((sps, pps)) = sets.sps.get(header.sps_id).zip(self.skip_pps).filter(|_| !header.idr) else {
             return Vec::new();
