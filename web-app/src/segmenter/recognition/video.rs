@@ -4,6 +4,7 @@
 //! write start codes (00 00 01); what stands behind these tells them apart. AV1 is found without them as well.
 
 use crate::segmenter::tables::content::Content;
+use crate::segmenter::video::byte_stream::find_start_code;
 
 /// Units that were seen, a bit each.
 #[derive(Clone, Copy, Debug, Default)]
@@ -36,11 +37,12 @@ impl Seen {
 /// Recognises the codec; `None` while it cannot be told.
 pub(super) fn recognise(bytes: &[u8]) -> Option<Content> {
     let mut seen = Seen::default();
-    for window in bytes.windows(8) {
-        if let [0, 0, 1, unit @ ..] = window {
-            let forbidden = if unit.first().is_some_and(|code| code & 0x80 != 0) { NO_NAL } else { 0 };
-            seen.0 |= unit_seen(unit, seen) | forbidden;
-        }
+    let mut at = 0;
+    while let Some(code) = find_start_code(bytes, at) {
+        at = code + 3;
+        let Some(unit) = bytes.get(at..at + 5) else { break };
+        let forbidden = if unit.first().is_some_and(|code| code & 0x80 != 0) { NO_NAL } else { 0 };
+        seen.0 |= unit_seen(unit, seen) | forbidden;
     }
     // Two sets of one codec never are an accident.
     let nal = !seen.all(NO_NAL);

@@ -24,6 +24,8 @@ const WAIT_COMING: [i64; 2] = [10 * TICKS_PER_SECOND, 2 * TICKS_PER_SECOND];
 const WAIT_UNSETTLED: i64 = TICKS_PER_SECOND / 5;
 /// Bytes held at most, whatever the times say.
 const HELD_MAX: usize = 16 << 20;
+/// Initialisation segments and discontinuities held at most before anything of the tracks: only the last ones count.
+const BARE_MAX: usize = 64;
 /// Sound frames held at most; older ones would be left out in any case.
 const AUDIO_FRAMES_MAX: usize = 256;
 /// Sound that begins no more than this before the picture is kept: 50 ms.
@@ -36,6 +38,19 @@ pub(in crate::segmenter) enum Held {
     Video(VideoFrame, Micros),
     Audio(HeldAudio, Micros),
     Discontinuity(Track, DiscontinuityReason),
+}
+
+impl Held {
+    /// What it takes.
+    fn bytes(&self) -> usize {
+        let data = match self {
+            Self::VideoInit(init) => init.data.len(),
+            Self::Video(frame, _) => frame.segment.len(),
+            Self::Audio(frame, _) => frame.data.len(),
+            Self::Discontinuity(..) => 0,
+        };
+        size_of::<Self>() + data
+    }
 }
 
 /// An [`AudioFrame`] with bytes of its own.
@@ -115,13 +130,12 @@ impl Start {
 
     /// Holds something.
     pub(in crate::segmenter) fn hold(&mut self, item: Held) {
+        self.bytes += item.bytes();
         match &item {
             Held::Video(frame, _) => {
-                self.bytes += frame.segment.len();
                 self.seen(Track::Video, frame.dts);
             }
             Held::Audio(frame, _) => {
-                self.bytes += frame.data.len();
                 self.audio_frames += 1;
                 if let Some(pts) = frame.pts {
                     self.seen(Track::Audio, pts);
@@ -131,6 +145,15 @@ impl Start {
                 }
             }
             Held::VideoInit(_) | Held::Discontinuity(..) => {}
+        }
+        let [video, audio] = self.tracks;
+        if video.span.is_none() && audio.span.is_none() && self.held.len() >= BARE_MAX + self.audio_frames {
+            // An initialisation segment may be that of the frames to come.
+            let told = self.held.iter().position(|item| matches!(item, Held::Discontinuity(..)));
+            let oldest = told.or_else(|| self.held.iter().position(|item| matches!(item, Held::VideoInit(_))));
+            if let Some(oldest) = oldest.and_then(|index| self.held.remove(index)) {
+                self.bytes -= oldest.bytes();
+            }
         }
         self.held.push_back(item);
     }
@@ -162,7 +185,7 @@ impl Start {
             && let Some(Held::Audio(frame, _)) = self.held.remove(index)
         {
             self.audio_frames -= 1;
-            self.bytes -= frame.data.len();
+            self.bytes -= size_of::<Held>() + frame.data.len();
         }
     }
 
@@ -194,7 +217,7 @@ impl Start {
         let before = *frames;
         self.held.retain(|item| match item {
             Held::Audio(frame, _) if frame.pid != pid => {
-                *bytes -= frame.data.len();
+                *bytes -= size_of::<Held>() + frame.data.len();
                 *frames -= 1;
                 false
             }
@@ -250,5 +273,21 @@ impl Start {
             });
         }
         held
+    }
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_comes_before_any_frame_does_not_pile_up() {
+        let mut start = Start::default();
+        start.announce(true, true);
+        for _ in 0..10_000 {
+            start.hold(Held::Discontinuity(Track::Video, DiscontinuityReason::WaitingForRandomAccess));
+        }
+        assert!(start.held.len() <= BARE_MAX && !start.ready());
+        assert_eq!(start.bytes, start.held.len() * size_of::<Held>());
     }
 }
