@@ -132,7 +132,9 @@ fn another_sound_stands_in_for_one_that_ends_and_that_one_is_gone_back_to() {
     let run = play(&ts);
     assert_eq!(sounds(&run), [AUDIO, 301, AUDIO]);
     run.check(4000);
-    assert!(run.programs.iter().any(|program| notes(program) == [None, Some(OTHER_SOUND), None]));
+    let mut said: Vec<_> = run.programs.iter().map(|program| program.streams[1].note.as_deref()).collect();
+    said.dedup();
+    assert_eq!(said, [None, Some(OTHER_SOUND), None]);
     assert_eq!(notes(run.programs.last().unwrap()), [None; 3]);
     assert!(span(&run, Track::Audio).1 > 14.0);
 }
@@ -199,12 +201,12 @@ fn played(run: &Run) -> Vec<u16> {
 #[test]
 fn the_first_programme_that_is_off_air_is_passed_over_until_it_comes() {
     let run = play(&two_programmes(9, |_| false));
-    assert_eq!(played(&run), [1, 2]);
+    assert_eq!(played(&run), [2]);
     assert!(run.video.len() >= 175 && run.audio.len() > 300, "{}", run.video.len());
     let list: Vec<_> = run.lists.last().unwrap().iter().map(|entry| (entry.playable, entry.selected)).collect();
     assert_eq!(list, [(Some(false), false), (Some(true), true)]);
     let run = play(&two_programmes(15, |tenth| tenth >= 60));
-    assert_eq!(played(&run), [1, 2, 1]);
+    assert_eq!(played(&run), [2, 1]);
     assert_eq!(run.lists.last().unwrap()[0].playable, Some(true));
     assert!(span(&run, Track::Video).1 > 12.0);
 }

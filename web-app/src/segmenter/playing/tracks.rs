@@ -75,7 +75,6 @@ impl Tracks {
         if changed {
             let choice = core::mem::take(&mut self.choice);
             self.follow(&choice, release);
-            release.tell_absence();
         }
         changed
     }
@@ -190,12 +189,13 @@ impl Tracks {
             true => self.absence.is_long_of(*pid),
             false => self.absence.is_of(*pid),
         };
-        release.absent = announced.filter(told).collect();
+        let missed: Vec<u16> = announced.filter(told).collect();
         let Some(chosen) = chosen else {
             let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
             let candidates: Vec<PmtStream> = unknown.take(CANDIDATES_MAX).cloned().collect();
             self.keep_audio(&candidates);
-            return release.choose(choice, video, None, !candidates.is_empty());
+            release.choose(choice, video, None, !candidates.is_empty());
+            return release.tell_absent(missed);
         };
         match played.cloned() {
             Some(played) if played.pid != chosen.pid => {
@@ -213,6 +213,7 @@ impl Tracks {
                 release.choose(choice, video, Some(chosen.pid), true);
             }
         }
+        release.tell_absent(missed);
     }
 
     /// Lets the sound go over to a stream of the programme that is played.

@@ -60,7 +60,7 @@ pub(super) struct Release {
     /// The PIDs whose packets are encrypted.
     encrypted: Vec<u16>,
     /// PIDs that are announced and do not come, as far as the programme is the poorer for it.
-    pub(super) absent: Vec<u16>,
+    absent: Vec<u16>,
     /// The sound that comes, if it is in a form that is not played.
     refused: Option<u16>,
     /// Where the sound that comes is one of two in its stream, whether it is the second.

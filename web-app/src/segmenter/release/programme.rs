@@ -35,10 +35,13 @@ impl Release {
         pids.peek().is_some() && pids.all(|pid| self.encrypted.contains(&pid))
     }
 
-    /// Tells the programme where something of it does not come, before the output begins as well.
-    pub(in crate::segmenter) fn tell_absence(&mut self) {
-        if !self.held_back {
-            self.tell_program();
+    /// These PIDs are announced and do not come; that is told before the output begins as well.
+    pub(in crate::segmenter) fn tell_absent(&mut self, pids: Vec<u16>) {
+        if self.absent != pids {
+            self.absent = pids;
+            if !self.held_back {
+                self.tell_program();
+            }
         }
     }
 
