@@ -1,6 +1,6 @@
 //! Functions on the global scope of Node.
 
-use amt_web_app::segmenter::{Output, Segmenter};
+use amt_web_app::segmenter::{Options, Output, Segmenter};
 use js_sys::{Array, ArrayBuffer, Function, Object, Reflect, Uint8Array, WebAssembly};
 use wasm_bindgen::closure::Closure;
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,7 +14,8 @@ pub(crate) fn start() {
 
 /// `push` gives an array of segments, or nothing; `memory` the bytes of wasm's memory.
 fn segmenter() -> Object {
-    let mut segmenter = Segmenter::default();
+    // What the page asks for.
+    let mut segmenter = Segmenter::new(Options { make_up_pictures: true, ..Options::default() });
     let mut bytes = Vec::new();
     let push = move |chunk: Uint8Array| -> Option<Array> {
         take(&mut bytes, &chunk);

@@ -141,7 +141,7 @@ fn make_stream(steps: &mut Steps, stream: &PathBuf) -> Result<()> {
 struct Row {
     player: &'static str,
     chunk: &'static str,
-    runs: Vec<[f64; 5]>,
+    runs: Vec<[f64; 6]>,
 }
 
 #[derive(Default)]
@@ -152,7 +152,7 @@ impl Table {
         let text = String::from_utf8_lossy(&output.stdout);
         let figures: Option<Vec<f64>> =
             text.lines().last().map(|line| line.split(' ').filter_map(|word| word.parse().ok()).collect());
-        let Some(figures) = figures.and_then(|figures| <[f64; 5]>::try_from(figures).ok()) else {
+        let Some(figures) = figures.and_then(|figures| <[f64; 6]>::try_from(figures).ok()) else {
             bail!("{player} with chunks of {chunk}: {}{text}", String::from_utf8_lossy(&output.stderr));
         };
         match self.0.iter_mut().find(|row| (row.player, row.chunk) == (player, chunk)) {
@@ -163,20 +163,20 @@ impl Table {
     }
 
     fn print(&self) {
-        println!("| chunk | | MB/s | longest push | processor, 60 s of stream | peak memory |");
-        println!("| ---: | --- | ---: | ---: | ---: | ---: |");
+        println!("| chunk | | MB/s | longest push | warm, undisturbed | processor, 60 s of stream | peak memory |");
+        println!("| ---: | --- | ---: | ---: | ---: | ---: | ---: |");
         for (chunk, shown) in CHUNKS {
             for (index, row) in self.0.iter().filter(|row| row.chunk == chunk).enumerate() {
-                let [speed, longest, processor, memory, _] = row.medians();
+                let [speed, longest, processor, memory, _, own] = row.medians();
                 let chunk = if index == 0 { shown } else { "" };
                 println!(
-                    "| {chunk} | {} | {speed:.0} | {longest:.2} ms | {processor:.0} ms | {memory:.0} MB |",
+                    "| {chunk} | {} | {speed:.0} | {longest:.2} ms | {own:.2} ms | {processor:.0} ms | {memory:.0} MB |",
                     row.player
                 );
             }
         }
         for row in self.0.iter().filter(|row| row.player == PLAYERS[0]) {
-            let [.., growth] = row.medians();
+            let [.., growth, _] = row.medians();
             println!(
                 "Wasm memory of amt-player, chunks of {}: {growth:.0} kB more at the end than after 1 s.",
                 row.chunk
@@ -186,7 +186,7 @@ impl Table {
 }
 
 impl Row {
-    fn medians(&self) -> [f64; 5] {
+    fn medians(&self) -> [f64; 6] {
         std::array::from_fn(|column| {
             let mut values: Vec<f64> = self.runs.iter().map(|run| run[column]).collect();
             values.sort_by(f64::total_cmp);
@@ -224,7 +224,7 @@ mod tests {
 
     #[test]
     fn medians_are_taken_column_by_column() {
-        let runs = vec![[3.0, 1.0, 0.0, 0.0, 0.0], [1.0, 2.0, 0.0, 0.0, 0.0], [2.0, 3.0, 0.0, 0.0, 0.0]];
+        let runs = vec![[3.0, 1.0, 0.0, 0.0, 0.0, 0.0], [1.0, 2.0, 0.0, 0.0, 0.0, 0.0], [2.0, 3.0, 0.0, 0.0, 0.0, 0.0]];
         let row = Row { player: "", chunk: "", runs };
         assert_eq!(row.medians()[..2], [2.0, 2.0]);
     }
