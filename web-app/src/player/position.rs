@@ -161,8 +161,9 @@ impl State {
     }
 
     pub(super) fn was_paused(&mut self) {
-        // A hidden tab is paused by the browser, not by the viewer.
-        if self.session.is_some() && self.video.paused() && !is_hidden() && !self.video.ended() {
+        // A hidden tab is paused by the browser, not by the viewer, and so is an element that has failed.
+        let plays = self.session.is_some() && self.video.error().is_none() && !self.video.ended();
+        if plays && self.video.paused() && !is_hidden() {
             self.paused = true;
         }
     }
