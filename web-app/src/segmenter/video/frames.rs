@@ -44,8 +44,8 @@ pub(in crate::segmenter) struct VideoFrames<C: VideoCodec> {
     missed: bool,
     /// Frames were lost since the last one that was given out.
     lost: bool,
-    /// The last whole picture, and when it is decoded and shown.
-    last: Option<(C::Header, (i64, i64))>,
+    /// The last whole picture, when it is decoded and shown, and whether the stream says when it is decoded.
+    last: Option<(C::Header, (i64, i64), bool)>,
     times: Times,
 }
 
@@ -97,7 +97,7 @@ impl<C: VideoCodec> VideoFrames<C> {
         };
         let Some((dts, pts)) = times else { return release.video(self.pid, FromUnit::Fault(FaultReason::Timestamp)) };
         // Also of pictures that are left out: they are not missing.
-        self.last = Some((header, (dts, pts)));
+        self.last = Some((header, (dts, pts), self.times.own()));
         self.codec.seen(unit, &header, sets);
         let mut form = Form { keep_sets: false, started: Started::No };
         let mut start = Vec::new();
@@ -307,9 +307,11 @@ impl<C: VideoCodec> VideoFrames<C> {
         times: Option<(i64, i64)>,
     ) -> bool {
         match (&self.last, &unit.header, facts, times) {
-            (Some((before, (at, shown_at))), Some(this), Some(_), Some((dts, pts))) => {
+            (Some((before, (at, shown_at), own)), Some(this), Some(_), Some((dts, pts))) => {
                 let step = self.times.step().max(1);
                 let gone = (dts - at + step / 2) / step - 1;
+                // Decoding times that are reckoned step back where what is known of the order changes.
+                let gone = if *own && self.times.own() { gone } else { gone.max(0) };
                 let (shown, count) = (pts - shown_at - (dts - at) + step, self.times.count());
                 self.codec.lacks_reference(&Step { before, this, lost: self.lost, gone, shown, count }, sets)
             }

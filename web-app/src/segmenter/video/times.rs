@@ -47,6 +47,11 @@ impl Times {
         self.order.ticks(self.step())
     }
 
+    /// Whether the last decoding time was the stream's own.
+    pub(super) const fn own(&self) -> bool {
+        self.chained && self.undated.is_none()
+    }
+
     /// Decoding and presentation time of `unit`.
     pub(super) fn of<H>(
         &mut self,
