@@ -26,10 +26,10 @@ fn losses(all: &[[u8; 188]], of: u16, count: usize, step: usize, options: Option
 }
 
 /// How many pictures came out that are not the source's. A key picture does not count that lost the parameter sets in
-/// front of it: it is whole.
+/// front of it: it is whole. Nor do the pictures of a tick each with which decoding begins anew.
 fn foreign(whole: &Run, run: &Run) -> usize {
     let known = crcs(&whole.video);
-    run.video.iter().filter(|(sample, crc)| !sample.key && !known.contains(crc)).count()
+    run.video.iter().filter(|(sample, crc)| !sample.key && sample.duration > 1 && !known.contains(crc)).count()
 }
 
 fn plan(length: Length) -> Vec<[u8; 188]> {
