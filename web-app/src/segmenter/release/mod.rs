@@ -6,6 +6,7 @@ pub(in crate::segmenter) mod presentation;
 pub(in crate::segmenter) mod start;
 mod started;
 
+mod heard;
 mod overlap;
 mod programme;
 
@@ -14,13 +15,10 @@ use std::collections::VecDeque;
 use amt_shared::ts::Packet;
 
 use super::Takes;
-use super::audio::{AudioFrame, FromAudio};
 use super::map::Map;
 use super::output::{DiscontinuityReason, FaultReason, Micros, Output, Program, Track};
-use super::sound::{SoundCodec, SoundDecoder};
 use super::video::FromUnit;
-use crate::segmenter::audio::config::Way;
-use crate::segmenter::audio::decoding::{Decoded, Decoding};
+use crate::segmenter::audio::decoding::Decoding;
 use crate::segmenter::audio::switch::AudioSwitch;
 use crate::segmenter::tables::content::Content;
 use crate::segmenter::tables::pmt::PmtStream;
@@ -29,7 +27,7 @@ use crate::segmenter::time::clock::ProgramClock;
 use crate::segmenter::time::timeline::Timeline;
 use cues::{Cues, Untimed};
 use presentation::Presentation;
-use start::{Held, HeldAudio, Start};
+use start::{Held, Start};
 
 /// Units of sound that were held for a decoder, and are decoded with one push: each takes up to half a millisecond.
 const DECODED_AT_ONCE: usize = 4;
@@ -205,126 +203,6 @@ impl Release {
         self.begin(false);
     }
 
-    /// Takes what came of audio bytes.
-    pub(super) fn audio(&mut self, pid: u16, item: &FromAudio<'_>) {
-        match item {
-            FromAudio::Fault(reason) => self.fault(*reason, Some(pid), 1),
-            FromAudio::Frame(frame) => {
-                if let Some(switch) = self.switch.as_mut().filter(|switch| switch.to == pid) {
-                    switch.hold(frame, self.received);
-                    return self.follow_switch();
-                }
-                // The first of several candidates that turns out to be audio is the one.
-                if self.audio_pid.is_none() {
-                    self.audio_pid = Some(pid);
-                    self.news = true;
-                }
-                if self.audio_pid != Some(pid) || self.switch.is_some() && !self.old_goes_on() {
-                    return;
-                }
-                self.codecs.insert(pid, frame.config.codec());
-                let way = frame.config.way(self.takes);
-                self.heard(Some(pid).filter(|_| way == Way::None), frame.config.of_two());
-                match way {
-                    Way::None => {
-                        self.fault(FaultReason::NotTaken, Some(pid), 1);
-                        if let Some(start) = &mut self.start {
-                            start.without(Track::Audio);
-                        }
-                    }
-                    // Two programmes would disturb each other in one decoder.
-                    Way::Decoded(codec) if !self.held_back => self.decode(pid, codec, frame),
-                    _ => self.audible(pid, frame),
-                }
-                if self.switch.is_some() {
-                    self.follow_switch();
-                }
-                self.begin(false);
-            }
-        }
-    }
-
-    /// Takes a decoder of sound.
-    pub(super) fn supply(&mut self, codec: SoundCodec, decoder: Box<dyn SoundDecoder>) {
-        self.decoding.supply(codec, decoder);
-        self.flush_audio();
-    }
-
-    /// Decodes up to `most` units of the sound that was held for a decoder.
-    pub(super) fn decode_held(&mut self, most: usize) {
-        let mut decoding = core::mem::take(&mut self.decoding);
-        decoding.go_on(most, &mut |pid, decoded| self.decoded(pid, &decoded));
-        self.decoding = decoding;
-    }
-
-    fn decode(&mut self, pid: u16, codec: SoundCodec, frame: &AudioFrame<'_>) {
-        let mut decoding = core::mem::take(&mut self.decoding);
-        decoding.take(pid, codec, frame, &mut |decoded| self.decoded(pid, &decoded));
-        self.decoding = decoding;
-    }
-
-    fn decoded(&mut self, pid: u16, decoded: &Decoded) {
-        match decoded {
-            Decoded::Frame(held) => self.audible(pid, &held.frame()),
-            Decoded::NotDecodable => self.fault(FaultReason::DamagedAudio, Some(pid), 1),
-            Decoded::Wanted(codec) => self.queue.push_back(Output::DecoderWanted(*codec)),
-        }
-    }
-
-    /// Takes sound that can go out, as soon as the output has begun.
-    fn audible(&mut self, pid: u16, frame: &AudioFrame<'_>) {
-        match &mut self.start {
-            Some(start) => start.hold(Held::Audio(HeldAudio::new(pid, frame), self.received)),
-            None => self.give_audio(pid, frame, self.received),
-        }
-        self.begin(false);
-    }
-
-    /// Lets the sound go over to another PID of the programme, where its frames go on from those before, or at once where
-    /// those have `ended`.
-    pub(super) fn switch_audio(&mut self, pid: u16, ended: bool) {
-        match &mut self.start {
-            Some(start) => {
-                start.keep_audio(pid);
-                self.audio_pid = Some(pid);
-                self.news = true;
-            }
-            None if self.audio_pid == Some(pid) => self.switch = None,
-            None if self.switch.as_ref().is_some_and(|switch| switch.to == pid) => {}
-            None => self.switch = Some(AudioSwitch::new(pid, ended)),
-        }
-    }
-
-    /// The PID that the sound is about to come from.
-    pub(super) fn switches_to(&self) -> Option<u16> {
-        self.switch.as_ref().map(|switch| switch.to)
-    }
-
-    /// Where the sound that came out ends, 90 kHz of the source.
-    fn audio_source_end(&self) -> Option<i64> {
-        let [_, end] = self.presentation.ends();
-        Some(end? - self.timeline.offset(Track::Audio)?)
-    }
-
-    fn old_goes_on(&mut self) -> bool {
-        let end = self.audio_source_end();
-        self.switch.as_mut().is_none_or(|switch| switch.old_goes_on(end))
-    }
-
-    fn follow_switch(&mut self) {
-        let end = self.audio_source_end();
-        let Some(switch) = &mut self.switch else { return };
-        let Some(frames) = switch.take(end) else { return };
-        self.audio_pid = Some(switch.to);
-        self.switch = None;
-        self.news = true;
-        for (frame, received) in frames {
-            self.codecs.insert(frame.pid, frame.frame().config.codec());
-            self.give_audio(frame.pid, &frame.frame(), received);
-        }
-        self.tell_program();
-    }
-
     /// Whether something was found out since the last time that this was asked.
     #[inline]
     pub(super) const fn news(&mut self) -> bool {
@@ -397,14 +275,6 @@ impl Release {
             Held::Audio(audio, received) => self.give_audio(audio.pid, &audio.frame(), received),
             Held::Discontinuity(track, reason) => self.queue.push_back(Output::Discontinuity { track, reason }),
         }
-    }
-
-    fn give_audio(&mut self, pid: u16, frame: &AudioFrame<'_>, received: Micros) {
-        if let Way::Decoded(codec) = frame.config.way(self.takes) {
-            return self.decode(pid, codec, frame);
-        }
-        self.presentation.audio(pid, frame, &mut self.timeline, received, &mut self.queue);
-        self.follow_cues();
     }
 
     /// Takes something that stands beside picture and sound.
