@@ -189,16 +189,19 @@ impl Packets {
             }
         }
         self.last_pid = pid(bytes);
-        self.dispatch(bytes);
+        let watched = self.next.is_some() || self.inquiries.are_open();
+        // The short way, which most packets take.
+        if self.routes[usize::from(self.last_pid)] != Route::Part(Part::Video)
+            || watched
+            || !self.playing.picture_goes_on(bytes)
+        {
+            self.dispatch(bytes);
+        }
     }
 
     fn dispatch(&mut self, bytes: &[u8; PACKET_LEN]) {
         let pid = pid(bytes);
         let mut route = self.routes[usize::from(pid)];
-        let watched = self.next.is_some() || self.inquiries.are_open();
-        if route == Route::Part(Part::Video) && !watched && self.playing.picture_goes_on(bytes) {
-            return;
-        }
         if self.presence.packet(pid, bytes) {
             self.look_round();
             route = self.routes[usize::from(pid)];

@@ -83,6 +83,12 @@ impl Decoding {
         self.last = None;
     }
 
+    /// Whether anything is held.
+    #[inline]
+    pub(in crate::segmenter) fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
     /// Decodes up to `most` units of what is held.
     pub(in crate::segmenter) fn go_on(&mut self, most: usize, give: &mut impl FnMut(u16, Decoded)) {
         for _ in 0..most {

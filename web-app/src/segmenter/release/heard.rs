@@ -56,7 +56,10 @@ impl Release {
     }
 
     /// Decodes up to `most` units of the sound that was held for a decoder.
-    pub(super) fn decode_held(&mut self, most: usize) {
+    pub(in crate::segmenter) fn decode_held(&mut self, most: usize) {
+        if !self.decoding.holds() {
+            return;
+        }
         let mut decoding = core::mem::take(&mut self.decoding);
         decoding.go_on(most, &mut |pid, decoded| self.decoded(pid, &decoded));
         self.decoding = decoding;
