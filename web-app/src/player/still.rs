@@ -11,6 +11,7 @@ pub(super) struct Still {
 
 impl Still {
     pub(super) fn new(canvas: HtmlCanvasElement) -> Self {
+        canvas.set_hidden(true);
         Self { canvas, holds: false }
     }
 
