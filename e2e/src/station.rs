@@ -5,7 +5,7 @@ use crate::load::sender::{PORT, SOURCE, headers};
 use crate::load::stream::PAYLOAD;
 use amt_helper::amt::relay::{Config, Relay};
 use amt_shared::ts::{PACKET_LEN, Packet};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
@@ -60,8 +60,9 @@ impl Drop for Station {
     }
 }
 
-/// The longest step from one clock to the next that is one: ISO/IEC 13818-1 wants 100 ms at most.
-const CLOCK_STEP_MAX: f64 = 27e6;
+/// The longest step from one clock to the next that is one, in 27 MHz ticks: ISO/IEC 13818-1 wants 100 ms at most, but with one
+/// picture a second there may be one clock a second.
+const CLOCK_STEP_MAX: f64 = 2.5 * 27e6;
 
 /// When each datagram of whole packets is due, by the clock of the first PID that carries one; the last entry is when
 /// the stream begins again. Where the clock jumps, as at a splice, it goes on at the pace from before.
@@ -87,6 +88,7 @@ fn schedule(ts: &[u8]) -> Result<Vec<Duration>> {
         }
     }
     let (&(first, _), &(last, all)) = clocks.first().zip(clocks.last()).context("the stream has no clock")?;
+    ensure!(all > 0.0, "the stream's clock stands still");
     let spread = all / (last - first).max(1) as f64;
     let at = |offset: usize| {
         let next = clocks.partition_point(|&(position, _)| position <= offset);

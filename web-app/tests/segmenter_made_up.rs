@@ -191,3 +191,19 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn pictures_are_made_up_for_now_where_the_clock_has_jumped_back() {
+    for name in ["open_gop", "clip"] {
+        let ts = fixture(name);
+        // Joined behind the IDR picture, which is missing each time that it goes round.
+        let joined = &ts[ts.len() / 188 * 13 / 100 * 188..];
+        for wait_for_random_access in [false, true] {
+            let options = Options { wait_for_random_access, make_up_pictures: true, ..Options::default() };
+            let run = run_with(&joined.repeat(4), 1316, options);
+            for (sample, _) in &run.video {
+                assert!(sample.pts.abs_diff(sample.dts as i64) <= 90_000, "{name}, {wait_for_random_access}: {sample:?}");
+            }
+        }
+    }
+}

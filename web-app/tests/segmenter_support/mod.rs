@@ -158,6 +158,9 @@ impl Run {
                 assert!(sample.size > 0);
             }
         }
+        for (sample, _) in &self.video {
+            assert!(sample.pts.abs_diff(sample.dts as i64) <= 450_000, "shown far from where it is decoded: {sample:?}");
+        }
         self.check_sync(lip_sync);
     }
 

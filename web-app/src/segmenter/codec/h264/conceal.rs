@@ -8,6 +8,7 @@
 use super::skip::SkipPlace;
 use super::{SliceHeader, Sps};
 use crate::segmenter::video::codec::Due;
+use amt_shared::clock::TICKS_PER_SECOND;
 
 /// No more pictures than this are made up for one loss.
 const GAP_MAX: i64 = 250;
@@ -35,10 +36,10 @@ pub(super) struct Concealment {
 impl Concealment {
     /// A picture is given, real or made up.
     pub(super) fn given(&mut self, picture: Placed, key: bool) {
-        if key {
-            self.astray = false;
+        if key || self.is_after_jump(picture.dts) {
             self.shown = picture.pts;
         }
+        self.astray &= !key;
         self.shown = self.shown.max(picture.pts);
         self.last_dts = picture.dts;
         if picture.place.reference || key {
@@ -98,6 +99,13 @@ impl Concealment {
             field: None,
         };
         // In decoding order, as their picture order is.
-        Some(Placed { place, dts, pts: (dts + before.pts - before.dts).max(self.shown + due.step / 2) })
+        let pts = dts + before.pts - before.dts;
+        let pts = if self.is_after_jump(dts) { pts } else { pts.max(self.shown + due.step / 2) };
+        Some(Placed { place, dts, pts })
+    }
+
+    /// Whether the clock has jumped since the last picture, so that what was shown before says nothing.
+    const fn is_after_jump(&self, dts: i64) -> bool {
+        (dts - self.last_dts).abs() > TICKS_PER_SECOND
     }
 }
