@@ -202,7 +202,10 @@ fn pictures_are_made_up_for_now_where_the_clock_has_jumped_back() {
             let options = Options { wait_for_random_access, make_up_pictures: true, ..Options::default() };
             let run = run_with(&joined.repeat(4), 1316, options);
             for (sample, _) in &run.video {
-                assert!(sample.pts.abs_diff(sample.dts as i64) <= 90_000, "{name}, {wait_for_random_access}: {sample:?}");
+                assert!(
+                    sample.pts.abs_diff(sample.dts as i64) <= 90_000,
+                    "{name}, {wait_for_random_access}: {sample:?}"
+                );
             }
         }
     }

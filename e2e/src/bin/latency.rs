@@ -32,6 +32,7 @@ async fn main() -> Result<()> {
     tokio::time::sleep(Duration::from_secs(options.seconds)).await;
     let record = browser.strip_record().await?;
     let playback = browser.playback().await?;
+    let figures = browser.figures().await?;
     browser.close().await?;
 
     let sent = read_frame_log(&fs::read_to_string(&log).context("the relay wrote no frame log")?)?;
@@ -63,5 +64,13 @@ async fn main() -> Result<()> {
         record.stalls.len(),
         playback.audio_bytes
     );
+    if !record.stalls.is_empty() {
+        println!("  stalls after frames {:?}; {figures:?}", record.stalls);
+        for stall in &record.stalls {
+            let around = stall.saturating_sub(10)..(stall + 40).min(found.displayed.len());
+            let around = found.displayed.get(around).unwrap_or_default();
+            println!("  around it, ms: {:?}", around.iter().map(|delay| delay.round()).collect::<Vec<_>>());
+        }
+    }
     Ok(())
 }

@@ -4,7 +4,7 @@
 //! counts: reordered pictures, sound in bursts and jitter on the way all show in them.
 //!
 //! Usual is what nearly every half second holds to: the worst transit of each is remembered, and of those a few are left
-//! out. What is late again and again is usual too, though it be rare: the large picture that begins a long group. A *hold-up* – a sender, a helper or a browser that stood still, a burst that came late – is one event however
+//! out where they are much worse than the rest. What is late again and again is usual too, though it be rare: the large picture that begins a long group. A *hold-up* – a sender, a helper or a browser that stood still, a burst that came late – is one event however
 //! much media it held back: while it lasts, what arrives counts for it and for nothing else, and so it is over as soon
 //! as the media is on time again.
 
@@ -23,6 +23,8 @@ const BETTER: f64 = 0.1;
 const BUCKETS_MAX: usize = 128;
 /// So much later than the rest is a hold-up.
 const HELD_UP: f64 = 0.05;
+/// And so much later is none, but what a sender, a helper and a browser that share a machine do to each other.
+const ORDINARY: f64 = 0.025;
 /// So many of them within so long a time are usual while they go on coming, except for those that are longer than this.
 const HELD_UP_USUALLY: usize = 4;
 const HOLD_UPS_SECONDS: f64 = 120.0;
@@ -188,7 +190,12 @@ impl Transit {
         let hold_ups = self.hold_ups.iter().filter(|hold_up| bearable(hold_up)).map(|&(_, worst)| worst);
         self.rest = rest;
         let held_up = nth_worst(hold_ups, HELD_UP_USUALLY - 1).filter(|_| often);
-        self.usual = rest.map(|rest| held_up.map_or(rest, |held_up| held_up.max(rest)));
+        // What was worse by little costs less delay than the stalls that it would make.
+        let ordinary = |rest: f64| {
+            let worst = self.buckets.iter().map(|bucket| bucket.max).filter(|max| *max <= rest + ORDINARY);
+            worst.fold(rest, f64::max)
+        };
+        self.usual = rest.map(|rest| held_up.map_or(ordinary(rest), |held_up| held_up.max(ordinary(rest))));
     }
 }
 

@@ -159,7 +159,10 @@ impl Run {
             }
         }
         for (sample, _) in &self.video {
-            assert!(sample.pts.abs_diff(sample.dts as i64) <= 450_000, "shown far from where it is decoded: {sample:?}");
+            assert!(
+                sample.pts.abs_diff(sample.dts as i64) <= 450_000,
+                "shown far from where it is decoded: {sample:?}"
+            );
         }
         self.check_sync(lip_sync);
     }
