@@ -18,7 +18,7 @@ use js_sys::ArrayBuffer;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
-use web_sys::{Event, HtmlElement};
+use web_sys::Event;
 
 /// The player looks around this often; the line and the figures follow.
 const TICK_MS: f64 = 100.0;
@@ -32,6 +32,10 @@ pub(super) struct App {
     pub(super) worker: Option<Thread>,
     pub(super) restarts: Restarts,
     pub(super) helper: Helper,
+    /// Host and port of the helper.
+    pub(super) host: String,
+    /// What the helper plays where the page's address names nothing.
+    pub(super) own: Option<String>,
     /// The address as it was given, while a channel is wanted.
     pub(super) tuned: Option<String>,
     /// The viewer has chosen: the helper's own address is not played by itself any more.
@@ -56,6 +60,10 @@ pub(super) struct App {
     pub(super) has_played: bool,
     /// This channel has shown a picture, and not only let its sound be heard.
     pub(super) has_shown: bool,
+    /// The name under which this channel stands in the list of what has played.
+    pub(super) remembered: Option<String>,
+    /// Since when the viewer is asked for sound.
+    pub(super) asked_since: Option<f64>,
     pub(super) step: &'static str,
     pub(super) taken: u32,
     pub(super) last_tick: f64,
@@ -76,6 +84,7 @@ pub fn start() {
         set_text(&told.now, "");
     }));
     let player = Player::new(&elements.video, &elements.still);
+    let host = elements.window.location().host().unwrap_or_default();
     let shared = Rc::new_cyclic(|itself| {
         RefCell::new(App {
             itself: itself.clone(),
@@ -84,6 +93,8 @@ pub fn start() {
             worker: None,
             restarts: Restarts::default(),
             helper: Helper::Connecting,
+            host,
+            own: None,
             tuned: None,
             chosen: false,
             status: None,
@@ -102,6 +113,8 @@ pub fn start() {
             recoveries_seen: 0,
             has_played: false,
             has_shown: false,
+            remembered: None,
+            asked_since: None,
             step: "",
             taken: 0,
             last_tick: 0.0,
@@ -118,7 +131,7 @@ pub fn start() {
         app.look_after_worker();
         app.show_recent();
         app.show_last_played();
-        app.follow_hash();
+        app.follow_link();
         app.show();
     }
     // The page lives as long as its document.
@@ -147,7 +160,7 @@ impl App {
                 submit();
             }),
             on(&self.elements.url, "input", Self::check_address),
-            on(&self.elements.stop, "click", Self::stop),
+            on(&self.elements.stop, "click", Self::toggle),
             on(&self.elements.live, "click", Self::go_live),
             on(&self.elements.program, "change", Self::program_chosen),
             on(&self.elements.sound, "change", Self::sound_chosen),
@@ -159,18 +172,13 @@ impl App {
                 }
             }),
             Listener::new(&self.elements.history_list, "click", move |event| {
-                let button =
-                    event.target().and_then(|target| wasm_bindgen::JsCast::dyn_into::<HtmlElement>(target).ok());
-                let address = button.and_then(|button| button.get_attribute("data-address"));
-                if let (Some(address), Some(shared)) = (address, list.upgrade()) {
-                    let mut app = shared.borrow_mut();
-                    app.elements.url.set_value(&address);
-                    app.submitted();
+                if let (Some(event), Some(shared)) = (event.target(), list.upgrade()) {
+                    shared.borrow_mut().history_pressed(event);
                 }
             }),
         ];
         let actions = Actions {
-            toggle: Rc::new(with(&self.itself, |app| if app.tuned.is_some() { app.stop() } else { app.submitted() })),
+            toggle: Rc::new(with(&self.itself, Self::toggle)),
             go_live: Rc::new(with(&self.itself, Self::go_live)),
             touched: Rc::new(with(&self.itself, |app| {
                 app.player.resume();
@@ -272,8 +280,12 @@ impl App {
                 }
             }
             FromWorker::Unreachable { silent, .. } => {
-                self.helper = if silent { Helper::Silent } else { Helper::Unreachable };
+                // What is known of the reason stands until it is known otherwise.
+                if silent || matches!(self.helper, Helper::Connecting | Helper::There | Helper::Silent) {
+                    self.helper = if silent { Helper::Silent } else { Helper::Unreachable };
+                }
                 self.status = None;
+                self.ask_why(silent);
             }
             FromWorker::Helper { text } => {
                 let Some(message) = from_helper(&text) else { return };
@@ -316,8 +328,12 @@ impl App {
         match message {
             FromHelper::Hello { protocol, url, .. } => {
                 self.helper = if protocol == PROTOCOL { Helper::There } else { Helper::OtherVersion };
-                if let Some(url) = url.filter(|_| self.tuned.is_none() && !self.chosen) {
-                    self.play(&url);
+                self.own = url;
+                if self.tuned.is_none() && !self.chosen {
+                    match self.own.clone() {
+                        Some(url) => self.play(&url),
+                        None => self.invite(),
+                    }
                 }
             }
             FromHelper::Status(status) => {

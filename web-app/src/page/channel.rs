@@ -46,6 +46,19 @@ pub fn service(programs: &[ProgramEntry]) -> Option<String> {
     programs.iter().find(|program| program.selected).and_then(named)
 }
 
+/// What the tab is called after: the programme, or where it has no name the channel, as `source@group`.
+#[must_use]
+pub fn title(service: Option<&str>, address: &str) -> String {
+    if let Some(service) = service {
+        return service.to_owned();
+    }
+    // The address has been read: what stands before the port is the source and the group.
+    let channel = address.get("amt://".len()..).unwrap_or_default();
+    let channel = channel.split(['/', '?', '#']).next().unwrap_or(channel);
+    let port = channel.rfind(':').filter(|port| !channel[*port..].contains(']'));
+    channel[..port.unwrap_or(channel.len())].to_owned()
+}
+
 fn named(program: &ProgramEntry) -> Option<String> {
     program.name.as_deref().map(str::trim).filter(|name| !name.is_empty()).map(str::to_owned)
 }

@@ -32,6 +32,19 @@ fn there_is_nothing_to_choose_among_one() {
 }
 
 #[test]
+fn the_tab_is_called_after_the_programme_or_the_channel() {
+    assert_eq!(title(Some("Das Erste"), "amt://192.0.2.1@232.0.2.1:1234"), "Das Erste");
+    for (address, told) in [
+        ("amt://192.0.2.1@232.0.2.1:1234?relay=relay.example:2268", "192.0.2.1@232.0.2.1"),
+        ("AMT://[2001:db8::1]@[ff3e::1]:1234", "[2001:db8::1]@[ff3e::1]"),
+        ("amt://[2001:db8::1]@[ff3e::1]", "[2001:db8::1]@[ff3e::1]"),
+        ("amt://239.0.0.1", "239.0.0.1"),
+    ] {
+        assert_eq!(title(None, address), told);
+    }
+}
+
+#[test]
 fn programmes_are_called_by_their_names_or_their_numbers() {
     let entry =
         |number, name: Option<&str>| ProgramEntry { number, name: name.map(str::to_owned), ..ProgramEntry::default() };

@@ -37,16 +37,26 @@ impl Controls {
             Listener::new(target, event, move |_| act(&elements, &actions))
         };
         let idle: Rc<RefCell<Option<Timer>>> = Rc::default();
-        let wake = |event| {
+        let wakes = |event| {
             let (elements, idle) = (elements.clone(), idle.clone());
             Listener::new(&elements.stage.clone(), event, move |_| wake(&elements, &idle))
         };
         let keys = {
-            let (elements, actions) = (elements.clone(), actions.clone());
+            let (elements, actions, idle) = (elements.clone(), actions.clone(), idle.clone());
             Listener::typed(&elements.document.clone(), "keydown", move |event: KeyboardEvent| {
+                wake(&elements, &idle);
                 if key(&elements, &actions, &event) {
                     event.prevent_default();
                 }
+            })
+        };
+        let full_screen = {
+            let (elements, idle) = (elements.clone(), idle.clone());
+            Listener::new(&elements.document.clone(), "fullscreenchange", move |_| {
+                let full = elements.document.fullscreen_element().is_some();
+                label(&elements.fullscreen, if full { "Leave full screen" } else { "Full screen" }, "f");
+                // However it was entered, from now on the bar is to go.
+                wake(&elements, &idle);
             })
         };
         let listeners = vec![
@@ -62,14 +72,14 @@ impl Controls {
             on(&elements.fullscreen, "click", |elements, _| toggle_full_screen(elements)),
             on(&elements.video, "dblclick", |elements, _| toggle_full_screen(elements)),
             on(&elements.video, "volumechange", |elements, _| show_volume(elements)),
-            on(&elements.document, "fullscreenchange", |elements, _| {
-                let full = elements.document.fullscreen_element().is_some();
-                label(&elements.fullscreen, if full { "Leave full screen" } else { "Full screen" }, "f");
-            }),
-            wake("pointermove"),
-            wake("pointerdown"),
-            wake("focusin"),
+            full_screen,
+            wakes("pointermove"),
+            wakes("pointerdown"),
+            wakes("focusin"),
             keys,
+            on(&elements.program, "change", |elements, _| chosen(&elements.program)),
+            on(&elements.sound, "change", |elements, _| chosen(&elements.sound)),
+            on(&elements.after_loss, "change", |elements, _| chosen(&elements.after_loss)),
         ];
         show_volume(elements);
         Self { _listeners: listeners }
@@ -116,9 +126,11 @@ fn set_volume(elements: &Elements, volume: f64) {
 fn show_volume(elements: &Elements) {
     let muted = elements.video.muted();
     let _ = elements.mute.set_attribute("aria-pressed", if muted { "true" } else { "false" });
-    let level = if muted { 0.0 } else { (elements.video.volume() * 100.0).round() };
+    let _ = elements.mute.set_attribute("title", if muted { "Muted: turn sound on (m)" } else { "Mute (m)" });
+    let level = (elements.video.volume() * 100.0).round();
     elements.volume.set_value(&level.to_string());
-    let _ = elements.volume.set_attribute("aria-valuetext", &format!("{level} per cent"));
+    let muted = if muted { ", muted" } else { "" };
+    let _ = elements.volume.set_attribute("aria-valuetext", &format!("{level} per cent{muted}"));
 }
 
 fn toggle_full_screen(elements: &Elements) {
@@ -138,10 +150,20 @@ fn wake(elements: &Elements, idle: &Rc<RefCell<Option<Timer>>>) {
     *idle.borrow_mut() = Some(Timer::once(IDLE_AFTER_MS, move || set_data(&stage, "idle", "true")));
 }
 
+/// Something was chosen in a list: keys are for the player again. Whoever uses the pointer is done with the list; whoever
+/// uses the keyboard may go on in it by arrow keys.
+fn chosen(list: &HtmlSelectElement) {
+    set_data(list, "chosen", "true");
+    if !list.matches(":focus-visible").unwrap_or(false) {
+        let _ = list.blur();
+    }
+}
+
 /// Goes to a chooser; whether it is there to be gone to.
 fn reached(chooser: &HtmlSelectElement) -> bool {
     let there = chooser.offset_parent().is_some();
     if there {
+        set_data(chooser, "chosen", "false");
         let _ = chooser.focus();
     }
     there
@@ -161,8 +183,10 @@ fn key(elements: &Elements, actions: &Actions, event: &KeyboardEvent) -> bool {
         }
         return false;
     }
-    // A list that has the focus is searched by letters.
-    if target.as_ref().is_some_and(|target| target.has_type::<HtmlSelectElement>()) {
+    // A list that has the focus is searched by letters, until something in it has been chosen.
+    if target.as_ref().is_some_and(|target| {
+        target.has_type::<HtmlSelectElement>() && target.get_attribute("data-chosen").as_deref() != Some("true")
+    }) {
         return false;
     }
     // Space and arrows belong to the control that has the focus.
@@ -170,8 +194,12 @@ fn key(elements: &Elements, actions: &Actions, event: &KeyboardEvent) -> bool {
         target.closest("button, summary, input, select, a").is_ok_and(|control| control.is_some())
     });
     let volume = |change: f64| {
-        let current = if elements.video.muted() { 0.0 } else { elements.video.volume() };
-        set_volume(elements, current + change);
+        // Muted, the volume is kept: louder brings it back as it was, quieter is quiet already.
+        match elements.video.muted() {
+            true if change > 0.0 => set_muted(elements, false),
+            true => {}
+            false => set_volume(elements, elements.video.volume() + change),
+        }
         (actions.touched)();
     };
     match event.key().as_str() {

@@ -4,7 +4,8 @@
 //! is on), [`program`] (what of it plays), [`cues`], [`recent`] (what was last played), [`choices`] (what was chosen in
 //! it) and [`restarts`] (when the worker is started anew).
 //! Around them, for browsers only: `document` finds the elements, `thread` runs the worker, `app` ties them,
-//! `tuning` chooses the channel, `chooser` the programme and the sound in it, `view` and `figures` write what is
+//! `tuning` chooses the channel, `history` lists what has played, `reach` finds out why the helper is not there,
+//! `chooser` the programme and the sound in it, `view` and `figures` write what is
 //! known, `controls` are sound, keys and full screen.
 
 pub mod channel;
@@ -25,6 +26,10 @@ mod controls;
 mod document;
 #[cfg(target_arch = "wasm32")]
 mod figures;
+#[cfg(target_arch = "wasm32")]
+mod history;
+#[cfg(target_arch = "wasm32")]
+mod reach;
 #[cfg(target_arch = "wasm32")]
 mod store;
 #[cfg(target_arch = "wasm32")]

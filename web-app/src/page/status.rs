@@ -14,6 +14,12 @@ pub enum Helper {
     Connecting,
     /// It does not answer.
     Unreachable,
+    /// Where the page came from something answers, but no helper stands behind it.
+    NotBehind,
+    /// It wants a token, and the page was opened without one or with another.
+    TokenRefused,
+    /// It answers, and lets this page not connect.
+    NotAdmitted,
     /// It was there and says nothing any more, though nobody has closed the connection.
     Silent,
     /// It has greeted.
@@ -53,6 +59,8 @@ pub struct Facts {
     pub can_play: bool,
     /// The connection to the helper.
     pub helper: Helper,
+    /// Where it is looked for: host and port.
+    pub host: String,
     /// Whether a channel was asked for.
     pub tuned: bool,
     /// What the helper says of the channel.
@@ -138,7 +146,7 @@ pub fn line(facts: &Facts) -> Line {
             "Use a current Chromium, Chrome, Edge, Firefox or Safari.",
         );
     }
-    if let Some(line) = without_helper(facts.helper) {
+    if let Some(line) = without_helper(facts.helper, &facts.host) {
         return line;
     }
     if !facts.tuned {
@@ -155,16 +163,46 @@ pub fn line(facts: &Facts) -> Line {
     line
 }
 
+/// Why the helper cannot be reached, by the status code of its answer to an ordinary request, if there was one.
+#[must_use]
+pub const fn unreachable(code: Option<u16>) -> Helper {
+    match code {
+        None => Helper::Unreachable,
+        Some(401 | 403) => Helper::TokenRefused,
+        Some(200 | 429 | 503) => Helper::NotAdmitted,
+        Some(_) => Helper::NotBehind,
+    }
+}
+
 /// The line while nothing comes from the helper; `None` where it is there.
-fn without_helper(helper: Helper) -> Option<Line> {
+fn without_helper(helper: Helper, host: &str) -> Option<Line> {
+    const START: &str = "Start it with `sudo -E amt-helper`; the page connects by itself.";
     const RELOAD: &str = "Reload the page, or press Play to try it once more.";
     Some(match helper {
         Helper::There => return None,
         Helper::Connecting => Line::new("idle", "Connecting to the helper.", ""),
         Helper::Unreachable => Line::new(
             "helper_unreachable",
-            "The helper cannot be reached.",
-            "Start it with `sudo -E amt-helper`; the page connects by itself.",
+            match host {
+                "" => "The helper cannot be reached.".to_owned(),
+                host => format!("The helper cannot be reached: nothing answers at {host}."),
+            },
+            format!("{START} If it listens on another port, open the page there."),
+        ),
+        Helper::NotBehind => Line::new(
+            "helper_unreachable",
+            format!("{host} answers, but the helper cannot be reached behind it."),
+            START,
+        ),
+        Helper::TokenRefused => Line::new(
+            "helper_unreachable",
+            format!("The helper at {host} requires a token, and this page has none or a wrong one."),
+            "Open the page with `?token=` and the secret that the helper was started with (`--token`).",
+        ),
+        Helper::NotAdmitted => Line::new(
+            "helper_unreachable",
+            format!("The helper at {host} answers, but does not accept a connection from this page."),
+            "It may have too many pages open: close some. The page connects by itself.",
         ),
         Helper::Silent => Line::new(
             "helper_unreachable",
@@ -189,6 +227,16 @@ fn without_helper(helper: Helper) -> Option<Line> {
             Line::new("failed", "The part that reads the stream cannot be loaded.", RELOAD)
         }
     })
+}
+
+/// What the picture's place says where a channel was asked for and there is no picture to come; empty where there is.
+#[must_use]
+pub fn notice(line: &Line, facts: &Facts) -> String {
+    let sound_alone = line.phase == "playing" && facts.playing.size == (0, 0);
+    if !facts.tuned || !(sound_alone || line.phase == "failed") {
+        return String::new();
+    }
+    format!("{} {}", line.sentence, line.advice.replace('`', "")).trim().to_owned()
 }
 
 fn receiving(facts: &Facts) -> Line {

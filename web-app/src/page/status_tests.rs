@@ -16,6 +16,37 @@ fn an_absent_helper_is_told_with_the_command_that_starts_it() {
 }
 
 #[test]
+fn what_keeps_the_page_from_its_helper_is_told_with_the_address_that_was_tried() {
+    let of = |helper| line(&Facts { can_play: true, helper, host: "localhost:8081".into(), ..Facts::default() });
+    let token = of(Helper::TokenRefused);
+    assert!(token.sentence.contains("token") && token.advice.contains("`?token=`"), "{token:?}");
+    assert!(!token.advice.contains("Start it"), "it runs: {token:?}");
+    let absent = [of(Helper::Unreachable), of(Helper::NotBehind)];
+    for line in absent.iter().chain([&token, &of(Helper::NotAdmitted)]) {
+        assert!(line.sentence.contains("localhost:8081"), "{line:?}");
+    }
+    for line in absent {
+        assert!(line.advice.contains("`sudo -E amt-helper`"), "{line:?}");
+    }
+}
+
+#[test]
+fn the_place_of_the_picture_says_why_there_is_none() {
+    let mut facts = receiving_facts();
+    let notice = |facts: &Facts| super::notice(&line(facts), facts);
+    assert_eq!(notice(&facts), "");
+    facts.refused = vec!["hvc1.1.6.L93.B0".into()];
+    assert!(notice(&facts).starts_with("This browser cannot play HEVC"), "{}", notice(&facts));
+    facts.picture = Picture::Moving;
+    assert!(notice(&facts).contains("HEVC"), "with its sound: {}", notice(&facts));
+    facts.playing.size = (640, 360);
+    assert_eq!(notice(&facts), "");
+    facts.tuned = false;
+    facts.helper = Helper::OtherVersion;
+    assert_eq!(notice(&facts), "", "no channel, no picture to miss");
+}
+
+#[test]
 fn while_the_tunnel_is_built_the_helper_speaks() {
     let mut facts = receiving_facts();
     facts.status = Some(Status {
@@ -162,6 +193,9 @@ fn a_helper_that_is_not_there_and_a_worker_that_does_not_come_are_told_apart() {
     let told = [
         of(Helper::Connecting),
         of(Helper::Unreachable),
+        of(Helper::NotBehind),
+        of(Helper::TokenRefused),
+        of(Helper::NotAdmitted),
         of(Helper::Silent),
         of(Helper::OtherVersion),
         of(Helper::WorkerLost { again: true }),

@@ -1,15 +1,28 @@
-//! Which channel: the form, the page's own address, and what was played before.
+//! Which channel: the form, and the page's own address.
 
 use super::app::App;
 use super::cues::Cues;
 use super::document::set_text;
-use super::{recent, store};
 use crate::browser;
 use crate::worker::message::ToWorker;
 use amt_shared::stats::ChannelStats;
 use amt_shared::{AmtUrl, amt_url::UrlError};
 
+/// The state of the step in the browser's history at which the viewer has stopped what played.
+const STOPPED: &str = "stopped";
+/// Characters of a hint.
+const HINT: usize = 300;
+
 impl App {
+    /// Stops what plays, or plays what stands in the field.
+    pub(super) fn toggle(&mut self) {
+        if self.tuned.is_some() {
+            self.stop();
+        } else {
+            self.submitted();
+        }
+    }
+
     /// What stands in the field is to be played.
     pub(super) fn submitted(&mut self) {
         let address = self.elements.url.value().trim().to_owned();
@@ -33,9 +46,6 @@ impl App {
         self.show_address_error(None);
         self.tuned = Some(address.to_owned());
         self.choice = Self::remembered_choice(address);
-        let list = recent::with(recent::parse(&store::get("recent").unwrap_or_default()), address);
-        store::set("recent", &recent::print(&list));
-        self.show_recent();
         self.player.resume();
         self.restarts.wanted();
         self.ask(&ToWorker::Tune { url: address.to_owned(), takes: self.takes, choice: self.choice });
@@ -46,7 +56,7 @@ impl App {
         self.chosen = true;
         self.leave(false);
         self.ask(&ToWorker::Stop);
-        self.set_hash("");
+        self.clear_hash();
         self.show();
     }
 
@@ -64,17 +74,62 @@ impl App {
         self.recoveries_seen = 0;
         self.has_played = false;
         self.has_shown = false;
+        self.remembered = None;
+        self.asked_since = None;
         self.player.stop(another_follows);
     }
 
-    /// Plays the address behind `#`, if it is another one than what plays.
-    pub(super) fn follow_hash(&mut self) {
+    /// Plays the address behind `#`, where there is one.
+    pub(super) fn follow_link(&mut self) {
         let hash = self.hash();
         if hash.is_empty() || self.tuned.as_deref() == Some(&hash) {
             return;
         }
+        if self.tuned.is_some() && hash.parse::<AmtUrl>().is_err() {
+            // What plays is not what the address bar says any more.
+            self.leave(false);
+            self.ask(&ToWorker::Stop);
+        }
         self.elements.url.set_value(&hash);
         self.submitted();
+    }
+
+    /// The viewer went back or forward, or typed: what plays is what the page's address says.
+    pub(super) fn follow_hash(&mut self) {
+        if !self.hash().is_empty() {
+            return self.follow_link();
+        }
+        let state = self.elements.window.history().and_then(|history| history.state());
+        let is_stop = state.is_ok_and(|state| state == STOPPED);
+        match self.own.clone() {
+            // What the page plays without an address in its own.
+            Some(own) if !is_stop && self.tuned.as_ref() != Some(&own) => self.play(&own),
+            Some(_) if !is_stop => {}
+            _ if self.tuned.is_some() => self.stop(),
+            _ => {}
+        }
+    }
+
+    /// Takes the channel out of the page's address, as a step that the viewer can take back.
+    fn clear_hash(&self) {
+        let location = self.elements.window.location();
+        if self.hash().is_empty() {
+            return;
+        }
+        let rest = location.pathname().unwrap_or_default() + &location.search().unwrap_or_default();
+        if let Ok(history) = self.elements.window.history() {
+            // Unlike a new hash this makes no event, which would be taken for the viewer's.
+            let _ = history.push_state_with_url(&STOPPED.into(), "", Some(&rest));
+        }
+    }
+
+    /// There is nothing to play: the viewer can begin to type, unless the focus is somewhere already.
+    pub(super) fn invite(&self) {
+        let active = self.elements.document.active_element();
+        if active.is_none_or(|active| active.tag_name() == "BODY") {
+            let _ = self.elements.url.focus();
+            self.elements.url.select();
+        }
     }
 
     pub(super) fn hash(&self) -> String {
@@ -111,32 +166,8 @@ impl App {
     pub(super) fn show_address_error(&self, error: Option<&UrlError>) {
         let (invalid, text) = error.map_or(("false", String::new()), |error| ("true", error.to_string()));
         let _ = self.elements.url.set_attribute("aria-invalid", invalid);
-        set_text(&self.elements.url_hint, &text);
-    }
-
-    pub(super) fn show_last_played(&self) {
-        let list = recent::parse(&store::get("recent").unwrap_or_default());
-        if let Some(address) = list.first() {
-            self.elements.url.set_value(address);
-        }
-    }
-
-    pub(super) fn show_recent(&self) {
-        let list = recent::parse(&store::get("recent").unwrap_or_default());
-        self.elements.datalist.set_text_content(None);
-        self.elements.history_list.set_text_content(None);
-        self.elements.history.set_hidden(list.is_empty());
-        for address in &list {
-            if let Some(option) = self.elements.append(&self.elements.datalist, "option", "") {
-                let _ = option.set_attribute("value", address);
-            }
-            if let Some(item) = self.elements.append(&self.elements.history_list, "li", "")
-                && let Some(button) = self.elements.append(&item, "button", address)
-            {
-                let _ = button.set_attribute("type", "button");
-                let _ = button.set_attribute("data-address", address);
-                let _ = button.set_attribute("aria-label", &format!("Play {address}"));
-            }
-        }
+        // The address may be any length, and so may be what is told of it.
+        let bounded = text.char_indices().nth(HINT).map_or(text.clone(), |(end, _)| format!("{}…", &text[..end]));
+        set_text(&self.elements.url_hint, &bounded);
     }
 }

@@ -4,7 +4,7 @@ use super::app::App;
 use super::document::{set_data, set_text};
 use super::figures::{self, Beside};
 use super::status::{self, Facts, Picture, Playing, Program};
-use super::store;
+use super::{channel, controls, store};
 use crate::browser;
 use crate::player::figures::Condition;
 use crate::worker::message;
@@ -12,6 +12,8 @@ use web_sys::HtmlElement;
 
 /// Where no data comes, the last picture of what played before stands for so long.
 const HELD_SECONDS: f64 = 5.0;
+/// The viewer is asked for so long whether the sound is wanted; the button in the bar stays.
+const ASKED_MS: f64 = 12_000.0;
 /// The title of a page that plays nothing.
 const TITLE: &str = "Multicast television";
 
@@ -32,10 +34,11 @@ impl App {
             self.has_shown |= (figures.width, figures.height) != (0, 0);
         }
         let sound = self.program.as_ref().and_then(|program| decoded_sound(program, figures.audio_codec.as_deref()));
-        let beside = Beside { clock: self.clock, cues: &self.cues, decoded: sound.clone() };
-        let line = status::line(&Facts {
+        let decoded = sound.clone();
+        let facts = Facts {
             can_play: browser::has_media_source(),
             helper: self.restarts.trouble().unwrap_or(self.helper),
+            host: self.host.clone(),
             tuned: self.tuned.is_some(),
             status: self.status.clone(),
             picture,
@@ -57,7 +60,13 @@ impl App {
                 delay_ms: figures.delay_ms,
                 behind: figures.behind,
             },
-        });
+        };
+        let line = status::line(&facts);
+        let service = channel::service(&self.programs);
+        if picture == Picture::Moving {
+            self.remember(service.clone().unwrap_or_default());
+        }
+        let notice = status::notice(&line, &facts);
         let elements = &self.elements;
         set_data(&elements.status, "phase", line.phase);
         set_text(&elements.sentence, &line.sentence);
@@ -81,17 +90,31 @@ impl App {
         elements.live.set_hidden(!tuned || !figures.behind);
         let blocked = picture == Picture::Blocked;
         let silent = picture == Picture::Moving && figures.audio_codec.is_some() && elements.video.muted();
-        // A viewer who has muted it does not need to be asked.
-        let asks = blocked || (silent && store::get("sound").as_deref() != Some("off"));
+        // A viewer who has muted it does not need to be asked, and nobody for ever.
+        let now = browser::monotonic_ms();
+        let is_new = |since: &mut Option<f64>| now - *since.get_or_insert(now) < ASKED_MS;
+        let asks =
+            blocked || (silent && store::get("sound").as_deref() != Some("off") && is_new(&mut self.asked_since));
         elements.unmute.set_hidden(!asks);
+        set_data(&elements.unmute, "blocked", if blocked { "true" } else { "false" });
         set_text(&elements.unmute_label, if blocked { "Start the picture" } else { "Turn sound on" });
-        elements.stop.set_disabled(self.tuned.is_none());
-        let title = self.tuned.as_ref().map_or_else(|| TITLE.to_owned(), |address| format!("{address} – {TITLE}"));
+        let (does, name) = if tuned { ("stop", "Stop") } else { ("play", "Play") };
+        if elements.stop.get_attribute("data-does").as_deref() != Some(does) {
+            set_data(&elements.stop, "does", does);
+            controls::label(&elements.stop, name, "k");
+        }
+        elements.notice.set_hidden(notice.is_empty());
+        set_text(&elements.notice, &notice);
+        let title = self.tuned.as_ref().map_or_else(
+            || TITLE.to_owned(),
+            |address| format!("{} – {TITLE}", channel::title(service.as_deref(), address)),
+        );
         if elements.document.title() != title {
             elements.document.set_title(&title);
         }
         self.show_channel();
         figures::show(&self.elements, &figures, &self.stats, self.status.as_ref(), &self.faults);
+        let beside = Beside { clock: self.clock, cues: &self.cues, decoded };
         figures::show_beside(&self.elements, &beside);
         self.show_steps(line.phase);
     }
