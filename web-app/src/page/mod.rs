@@ -1,6 +1,6 @@
 //! The document: form, controls, and the line that always says what is happening.
 //!
-//! Pure, and tested on the host: [`status`] (from facts to a sentence), [`channel`] (what there is to choose and what
+//! Pure, and tested on the host: [`status`] and [`helper`] (from facts to a sentence), [`channel`] (what there is to choose and what
 //! is on), [`program`] (what of it plays), [`cues`], [`recent`] (what was last played), [`choices`] (what was chosen in
 //! it) and [`restarts`] (when the worker is started anew).
 //! Around them, for browsers only: `document` finds the elements, `thread` runs the worker, `app` ties them,
@@ -11,6 +11,7 @@
 pub mod channel;
 pub mod choices;
 pub mod cues;
+pub mod helper;
 pub mod program;
 pub mod recent;
 pub mod restarts;

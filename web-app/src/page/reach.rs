@@ -1,7 +1,7 @@
 //! Why the helper cannot be reached: a WebSocket that is refused does not say, an ordinary request does.
 
 use super::app::App;
-use super::status::{self, Helper};
+use super::helper::{Helper, unreachable};
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::Response;
@@ -20,7 +20,7 @@ impl App {
             let Some(shared) = weak.upgrade() else { return };
             let mut app = shared.borrow_mut();
             if !matches!(app.helper, Helper::There | Helper::Silent | Helper::OtherVersion) {
-                app.helper = status::unreachable(code);
+                app.helper = unreachable(code);
                 app.show();
             }
         });

@@ -31,6 +31,12 @@ fn what_keeps_the_page_from_its_helper_is_told_with_the_address_that_was_tried()
 }
 
 #[test]
+fn why_the_helper_cannot_be_reached_is_known_by_what_answers() {
+    let known = [None, Some(403), Some(200), Some(502)].map(super::super::helper::unreachable);
+    assert_eq!(known, [Helper::Unreachable, Helper::TokenRefused, Helper::NotAdmitted, Helper::NotBehind]);
+}
+
+#[test]
 fn the_place_of_the_picture_says_why_there_is_none() {
     let mut facts = receiving_facts();
     let notice = |facts: &Facts| super::notice(&line(facts), facts);
