@@ -5,6 +5,11 @@ pub(super) const fn decode_float(code: u8) -> u64 {
     if code < 128 { code as u64 } else { ((code & 0x0F) as u64 | 0x10) << ((code >> 4 & 0x07) + 3) }
 }
 
+/// The value of MLD's Maximum Response Code, in milliseconds: floating point from 32768 up (RFC 3810, 5.1.3).
+pub(super) const fn decode_long_float(code: u16) -> u64 {
+    if code < 0x8000 { code as u64 } else { ((code & 0x0FFF) as u64 | 0x1000) << ((code >> 12 & 0x07) + 3) }
+}
+
 /// The largest code whose value is not above the one given.
 pub(super) const fn encode_float(value: u64) -> u8 {
     if value < 128 {
@@ -31,6 +36,9 @@ mod tests {
         for code in 0..=255 {
             assert_eq!(encode_float(decode_float(code)), code);
             assert!(decode_float(code) < decode_float(code.saturating_add(1)) || code == 255);
+        }
+        for (code, millis) in [(0, 0), (10_000, 10_000), (0x7FFF, 32_767), (0x8000, 32_768), (0xFFFF, 8_387_584)] {
+            assert_eq!(decode_long_float(code), millis);
         }
         assert_eq!(encode_float(255), 0x8F);
         assert_eq!(encode_float(u64::MAX), 0xFF);

@@ -1,14 +1,17 @@
-//! IGMPv3 (RFC 3376) in its IPv4 packets, as AMT carries it; version 2 reports are read as well.
+//! IGMPv3 (RFC 3376) in its IPv4 packets, as AMT carries it; reports of versions 1 and 2 are read as
+//! well, and on a network of hosts the queries of all versions.
 //!
 //! In go whole IPv4 packets, out come records and queries, and the reverse. Checksums are checked in both
 //! headers. Dropped are other versions and types; records of unknown types are passed over (4.2.12).
 
-use super::{GeneralQuery, Malformed, Record, RecordType};
+use super::{GeneralQuery, Malformed, Query, Record, RecordType, code};
 use crate::ipv4;
 use crate::reader::Reader;
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 const QUERY: u8 = 0x11;
+const V1_REPORT: u8 = 0x12;
 const V2_REPORT: u8 = 0x16;
 const V2_LEAVE: u8 = 0x17;
 const V3_REPORT: u8 = 0x22;
@@ -20,6 +23,10 @@ const ALL_V3_ROUTERS: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 22);
 /// Internetwork Control (4).
 const TOS: u8 = 0xC0;
 const TTL: u8 = 1;
+/// The unit of the Max Resp Code (4.1.1).
+const TENTH: Duration = Duration::from_millis(100);
+/// The Query Response Interval, for which IGMPv1 has no field (8.3).
+const RESPONSE_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Builds the IPv4 packet of a version 3 report.
 #[must_use]
@@ -32,27 +39,60 @@ pub fn report(records: &[Record<Ipv4Addr>]) -> Vec<u8> {
         message.extend(record.group.octets());
         message.extend(record.sources.iter().flat_map(Ipv4Addr::octets));
     }
-    packet(ALL_V3_ROUTERS, message)
+    packet(Ipv4Addr::UNSPECIFIED, ALL_V3_ROUTERS, message)
 }
 
 /// Builds the IPv4 packet of a version 3 General Query that wants an answer at once (RFC 7450, 5.3.3.3).
 /// The interval is rounded down to what the code can say.
 #[must_use]
 pub fn general_query(query: &GeneralQuery) -> Vec<u8> {
-    const AT_ONCE: u8 = 1;
-    let [qrv, qqic] = query.encode();
-    let message = vec![QUERY, AT_ONCE, 0, 0, 0, 0, 0, 0, qrv, qqic, 0, 0];
-    packet(ALL_SYSTEMS, message)
+    // The source is unspecified: any is right inside a tunnel (RFC 7450, 5.2.1, 5.3.3.3).
+    network_query(Ipv4Addr::UNSPECIFIED, None, TENTH, query)
 }
 
-/// The source is unspecified: any is right inside a tunnel (RFC 7450, 5.2.1, 5.3.3.3).
-fn packet(destination: Ipv4Addr, mut message: Vec<u8>) -> Vec<u8> {
+/// Builds the IPv4 packet of a version 3 query for a network of hosts: a Group-Specific one, which goes to the group
+/// itself (4.1.9, 4.1.12), or a General one. `max_response` is rounded down to what the code can say.
+#[must_use]
+pub fn network_query(
+    from: Ipv4Addr,
+    group: Option<Ipv4Addr>,
+    max_response: Duration,
+    timing: &GeneralQuery,
+) -> Vec<u8> {
+    let tenths = u64::try_from(max_response.as_millis() / TENTH.as_millis()).unwrap_or(u64::MAX);
+    let [qrv, qqic] = timing.encode();
+    let mut message = vec![QUERY, code::encode_float(tenths), 0, 0];
+    message.extend(group.unwrap_or(Ipv4Addr::UNSPECIFIED).octets());
+    message.extend([qrv, qqic, 0, 0]);
+    packet(from, group.unwrap_or(ALL_SYSTEMS), message)
+}
+
+fn packet(source: Ipv4Addr, destination: Ipv4Addr, mut message: Vec<u8>) -> Vec<u8> {
     let sum = ipv4::checksum(&[&message]);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
-    let mut bytes =
-        ipv4::header((TOS, TTL, ipv4::IGMP), Ipv4Addr::UNSPECIFIED, destination, &ipv4::ROUTER_ALERT, message.len());
+    let mut bytes = ipv4::header((TOS, TTL, ipv4::IGMP), source, destination, &ipv4::ROUTER_ALERT, message.len());
     bytes.extend(message);
     bytes
+}
+
+/// Reads the IPv4 packet of a query of any version, as routers send it to a network of hosts (7.1).
+///
+/// # Errors
+/// Where it is something else, or damaged.
+pub fn parse_query(bytes: &[u8]) -> Result<Query<Ipv4Addr>, Malformed> {
+    let message = message(&ipv4::Packet::parse(bytes)?)?;
+    let mut reader = Reader::new(message);
+    let [QUERY, max_response, _, _] = reader.take()? else { return Err(Malformed::Type) };
+    let group = Some(reader.ipv4()?).filter(|group| !group.is_unspecified());
+    let tenths = |count: u64| TENTH.saturating_mul(u32::try_from(count).unwrap_or(u32::MAX));
+    if reader.len() == 0 {
+        let max_response = if max_response == 0 { RESPONSE_INTERVAL } else { tenths(max_response.into()) };
+        return Ok(Query { group, max_response, timing: None });
+    }
+    let [flags_qrv, qqic] = reader.take()?;
+    reader.u16()?;
+    let timing = Some(GeneralQuery::decode(flags_qrv, qqic));
+    Ok(Query { group, max_response: tenths(code::decode_float(max_response)), timing })
 }
 
 /// Reads the IPv4 packet of a version 3 General Query. Any source, TTL and options are taken; octets behind
@@ -79,7 +119,7 @@ pub fn parse_general_query(bytes: &[u8]) -> Result<GeneralQuery, Malformed> {
     Ok(GeneralQuery::decode(flags_qrv, qqic))
 }
 
-/// Reads the IPv4 packet of a report, of version 3 or 2, or of a version 2 leave. With `strict`, its header
+/// Reads the IPv4 packet of a report, of any version, or of a version 2 leave. With `strict`, its header
 /// must be what RFC 3376 (4) calls for, as a relay has to demand (RFC 7450, 5.3.3.4): Router Alert and a TTL
 /// of 1. Any source is taken.
 ///
@@ -93,7 +133,9 @@ pub fn parse_report(bytes: &[u8], strict: bool) -> Result<Vec<Record<Ipv4Addr>>,
     }
     let [kind, _, _, _] = reader.take()?;
     match kind {
-        V2_REPORT => Ok(vec![Record { kind: RecordType::ModeIsExclude, group: reader.ipv4()?, sources: vec![] }]),
+        V1_REPORT | V2_REPORT => {
+            Ok(vec![Record { kind: RecordType::ModeIsExclude, group: reader.ipv4()?, sources: vec![] }])
+        }
         V2_LEAVE => Ok(vec![Record { kind: RecordType::ChangeToInclude, group: reader.ipv4()?, sources: vec![] }]),
         V3_REPORT => {
             reader.u16()?;

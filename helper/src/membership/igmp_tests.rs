@@ -93,6 +93,30 @@ fn what_is_no_general_query_of_version_3_is_refused_by_name() {
     assert_eq!(parse_general_query(&damaged), Err(Malformed::Checksum));
 }
 
+/// RFC 3376, 4.1, 7.1 and 8.3: 10 s to answer a General Query, where a tunnel's says at once.
+#[test]
+fn queries_of_a_network_are_built_and_read_in_every_version() {
+    let timing = GeneralQuery { interval: Duration::from_secs(125), robustness: 2 };
+    let (from, ten) = (Ipv4Addr::new(10, 7, 7, 1), Duration::from_secs(10));
+    let general = network_query(from, None, ten, &timing);
+    assert_eq!(general, hex("46c00024 00004000 0102f30a 0a070701 e0000001 94040000 1164ec1e 00000000 027d0000"));
+    assert_eq!(parse_query(&general), Ok(Query { group: None, max_response: ten, timing: Some(timing) }));
+    let specific = network_query(from, Some(GROUP), Duration::from_secs(1), &timing);
+    assert_eq!(specific[16..20], GROUP.octets());
+    let read = Query { group: Some(GROUP), max_response: Duration::from_secs(1), timing: Some(timing) };
+    assert_eq!(parse_query(&specific), Ok(read));
+    for (code, seconds) in [(0, 10), (100, 10), (200, 20)] {
+        let older = packet(from, ALL_SYSTEMS, vec![QUERY, code, 0, 0, 0, 0, 0, 0]);
+        let max_response = Duration::from_secs(seconds);
+        assert_eq!(parse_query(&older), Ok(Query { group: None, max_response, timing: None }));
+    }
+    assert_eq!(parse_query(&report(&[])), Err(Malformed::Type));
+    assert_eq!(
+        parse_query(&packet(from, ALL_SYSTEMS, vec![QUERY, 1, 0, 0, 0, 0, 0, 0, 2, 125])),
+        Err(Malformed::Length)
+    );
+}
+
 #[test]
 fn a_strict_reader_wants_router_alert_and_a_ttl_of_1() {
     let good = one(RecordType::AllowNewSources, &[SOURCE]);
@@ -110,12 +134,13 @@ fn a_strict_reader_wants_router_alert_and_a_ttl_of_1() {
 }
 
 #[test]
-fn reports_of_version_2_are_read() {
+fn reports_of_versions_1_and_2_are_read() {
     let message = |kind: u8| {
         let message = [&[kind, 0, 0, 0][..], &GROUP.octets()].concat();
-        parse_report(&packet(GROUP, message), true).unwrap()
+        parse_report(&packet(Ipv4Addr::UNSPECIFIED, GROUP, message), true).unwrap()
     };
     let record = |kind| vec![Record { kind, group: GROUP, sources: vec![] }];
+    assert_eq!(message(V1_REPORT), record(RecordType::ModeIsExclude));
     assert_eq!(message(V2_REPORT), record(RecordType::ModeIsExclude));
     assert_eq!(message(V2_LEAVE), record(RecordType::ChangeToInclude));
 }
@@ -125,10 +150,10 @@ fn records_of_unknown_types_and_auxiliary_data_are_passed_over() {
     let mut message = vec![V3_REPORT, 0, 0, 0, 0, 0, 0, 2];
     message.extend([9, 0, 0, 1, 232, 0, 0, 9, 10, 0, 0, 1]);
     message.extend([6, 1, 0, 1, 232, 0, 2, 1, 192, 0, 2, 1, 0xAA, 0xAA, 0xAA, 0xAA]);
-    let records = parse_report(&packet(ALL_V3_ROUTERS, message.clone()), true);
+    let records = parse_report(&packet(Ipv4Addr::UNSPECIFIED, ALL_V3_ROUTERS, message.clone()), true);
     assert_eq!(records, Ok(vec![Record { kind: RecordType::BlockOldSources, group: GROUP, sources: vec![SOURCE] }]));
     message.truncate(message.len() - 1);
-    assert_eq!(parse_report(&packet(ALL_V3_ROUTERS, message), true), Err(Malformed::Length));
+    assert_eq!(parse_report(&packet(Ipv4Addr::UNSPECIFIED, ALL_V3_ROUTERS, message), true), Err(Malformed::Length));
 }
 
 fn kinds() -> impl Strategy<Value = RecordType> {
@@ -188,7 +213,7 @@ proptest! {
         message[0] = [QUERY, V2_REPORT, V2_LEAVE, V3_REPORT][kind];
         message[2..4].fill(0);
         message[6] = 0;
-        let bytes = packet(ALL_V3_ROUTERS, message);
+        let bytes = packet(Ipv4Addr::UNSPECIFIED, ALL_V3_ROUTERS, message);
         let _ = parse_general_query(&bytes);
         let _ = parse_report(&bytes, true);
     }

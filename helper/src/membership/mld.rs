@@ -1,12 +1,14 @@
-//! MLDv2 (RFC 3810) in its IPv6 packets, as AMT carries it; version 1 reports are read as well.
+//! MLDv2 (RFC 3810) in its IPv6 packets, as AMT carries it; version 1 reports are read as well, and on
+//! a network of hosts the queries of both versions.
 //!
 //! In go whole IPv6 packets, out come records and queries, and the reverse. The ICMPv6 checksum is checked.
 //! Dropped are other versions and types; records of unknown types are passed over (5.2.12).
 
-use super::{GeneralQuery, Malformed, Record, RecordType};
+use super::{GeneralQuery, Malformed, Query, Record, RecordType, code};
 use crate::ipv6;
 use crate::reader::Reader;
 use std::net::Ipv6Addr;
+use std::time::Duration;
 
 const QUERY: u8 = 130;
 const V1_REPORT: u8 = 131;
@@ -30,27 +32,62 @@ pub fn report(records: &[Record<Ipv6Addr>]) -> Vec<u8> {
         message.extend(record.group.octets());
         message.extend(record.sources.iter().flat_map(Ipv6Addr::octets));
     }
-    packet(ALL_V2_ROUTERS, message)
+    packet(Ipv6Addr::UNSPECIFIED, ALL_V2_ROUTERS, message)
 }
 
 /// Builds the IPv6 packet of a version 2 General Query that wants an answer at once (RFC 7450, 5.3.3.3).
 /// The interval is rounded down to what the code can say.
 #[must_use]
 pub fn general_query(query: &GeneralQuery) -> Vec<u8> {
-    const AT_ONCE: u8 = 1;
-    let [qrv, qqic] = query.encode();
-    let mut message = vec![QUERY, 0, 0, 0, 0, AT_ONCE, 0, 0];
-    message.extend(Ipv6Addr::UNSPECIFIED.octets());
-    message.extend([qrv, qqic, 0, 0]);
-    packet(ALL_NODES, message)
+    // The source is unspecified: any is right inside a tunnel (RFC 7450, 5.2.1, 5.3.3.3).
+    network_query(Ipv6Addr::UNSPECIFIED, None, Duration::from_millis(1), query)
 }
 
-/// The source is unspecified: any is right inside a tunnel (RFC 7450, 5.2.1, 5.3.3.3).
-fn packet(destination: Ipv6Addr, mut message: Vec<u8>) -> Vec<u8> {
-    let source = Ipv6Addr::UNSPECIFIED;
+/// Builds the IPv6 packet of a version 2 query for a network of hosts, from a link-local address (5.1.14): a Multicast
+/// Address Specific one, which goes to the address itself (5.1.10, 5.1.15), or a General one. `max_response` is 32 s at
+/// most.
+#[must_use]
+pub fn network_query(
+    from: Ipv6Addr,
+    group: Option<Ipv6Addr>,
+    max_response: Duration,
+    timing: &GeneralQuery,
+) -> Vec<u8> {
+    // Below 32768 the code is the number of milliseconds (5.1.3).
+    let millis = max_response.as_millis().min(0x7FFF) as u16;
+    let mut message = vec![QUERY, 0, 0, 0];
+    message.extend(millis.to_be_bytes());
+    message.extend([0, 0]);
+    message.extend(group.unwrap_or(Ipv6Addr::UNSPECIFIED).octets());
+    let [qrv, qqic] = timing.encode();
+    message.extend([qrv, qqic, 0, 0]);
+    packet(from, group.unwrap_or(ALL_NODES), message)
+}
+
+fn packet(source: Ipv6Addr, destination: Ipv6Addr, mut message: Vec<u8>) -> Vec<u8> {
     let sum = ipv6::checksum(source, destination, ipv6::ICMPV6, &message);
     message[2..4].copy_from_slice(&sum.to_be_bytes());
     ipv6::with_router_alert(source, destination, HOP_LIMIT, &message)
+}
+
+/// Reads the IPv6 packet of a query of either version, as routers send it to a network of hosts (8.1).
+///
+/// # Errors
+/// Where it is something else, or damaged.
+pub fn parse_query(bytes: &[u8]) -> Result<Query<Ipv6Addr>, Malformed> {
+    let packet = ip(bytes)?;
+    let mut reader = Reader::new(message(&packet)?);
+    let [QUERY, _, _, _] = reader.take()? else { return Err(Malformed::Type) };
+    let max_response = reader.u16()?;
+    reader.u16()?;
+    let group = Some(reader.ipv6()?).filter(|group| !group.is_unspecified());
+    if reader.len() == 0 {
+        return Ok(Query { group, max_response: Duration::from_millis(max_response.into()), timing: None });
+    }
+    let [flags_qrv, qqic] = reader.take()?;
+    reader.u16()?;
+    let max_response = Duration::from_millis(code::decode_long_float(max_response));
+    Ok(Query { group, max_response, timing: Some(GeneralQuery::decode(flags_qrv, qqic)) })
 }
 
 /// Reads the IPv6 packet of a version 2 General Query. Any source, hop limit and options are taken; octets

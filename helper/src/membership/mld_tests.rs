@@ -84,6 +84,27 @@ fn what_is_no_general_query_of_version_2_is_refused_by_name() {
     assert_eq!(parse_general_query(&damaged), Err(Malformed::Checksum));
 }
 
+/// RFC 3810, 5.1, 8.1 and 9.3: 10 s to answer a General Query, where a tunnel's says at once.
+#[test]
+fn queries_of_a_network_are_built_and_read_in_both_versions() {
+    let timing = GeneralQuery { interval: Duration::from_secs(125), robustness: 2 };
+    let (from, ten) = (Ipv6Addr::new(0xFE80, 0, 0, 0, 0, 0, 0, 1), Duration::from_secs(10));
+    let general = network_query(from, None, ten, &timing);
+    assert_eq!((&general[8..24], &general[52..54]), (&from.octets()[..], &[0x27, 0x10][..]));
+    assert_eq!(parse_query(&general), Ok(Query { group: None, max_response: ten, timing: Some(timing) }));
+    let specific = network_query(from, Some(GROUP), Duration::from_secs(1), &timing);
+    assert_eq!(specific[24..40], GROUP.octets());
+    let read = Query { group: Some(GROUP), max_response: Duration::from_secs(1), timing: Some(timing) };
+    assert_eq!(parse_query(&specific), Ok(read));
+    let older = [&[QUERY, 0, 0, 0, 0x90, 0, 0, 0][..], &[0; 16]].concat();
+    let older = packet(from, ALL_NODES, older);
+    assert_eq!(
+        parse_query(&older),
+        Ok(Query { group: None, max_response: Duration::from_millis(0x9000), timing: None })
+    );
+    assert_eq!(parse_query(&report(&[])), Err(Malformed::Type));
+}
+
 #[test]
 fn a_strict_reader_wants_router_alert_and_a_hop_limit_of_1() {
     let good = one(RecordType::AllowNewSources, &[SOURCE]);
@@ -101,7 +122,7 @@ fn a_strict_reader_wants_router_alert_and_a_hop_limit_of_1() {
 fn reports_of_version_1_are_read() {
     let message = |kind: u8| {
         let message = [&[kind, 0, 0, 0, 0, 0, 0, 0][..], &GROUP.octets()].concat();
-        parse_report(&packet(GROUP, message), true).unwrap()
+        parse_report(&packet(Ipv6Addr::UNSPECIFIED, GROUP, message), true).unwrap()
     };
     let record = |kind| vec![Record { kind, group: GROUP, sources: vec![] }];
     assert_eq!(message(V1_REPORT), record(RecordType::ModeIsExclude));
@@ -117,10 +138,10 @@ fn records_of_unknown_types_and_auxiliary_data_are_passed_over() {
     message.extend(GROUP.octets());
     message.extend(SOURCE.octets());
     message.extend([0xAA; 4]);
-    let records = parse_report(&packet(ALL_V2_ROUTERS, message.clone()), true);
+    let records = parse_report(&packet(Ipv6Addr::UNSPECIFIED, ALL_V2_ROUTERS, message.clone()), true);
     assert_eq!(records, Ok(vec![Record { kind: RecordType::BlockOldSources, group: GROUP, sources: vec![SOURCE] }]));
     message.truncate(message.len() - 1);
-    assert_eq!(parse_report(&packet(ALL_V2_ROUTERS, message), true), Err(Malformed::Length));
+    assert_eq!(parse_report(&packet(Ipv6Addr::UNSPECIFIED, ALL_V2_ROUTERS, message), true), Err(Malformed::Length));
 }
 
 fn records() -> impl Strategy<Value = Vec<Record<Ipv6Addr>>> {
@@ -159,7 +180,7 @@ proptest! {
         message[0] = [QUERY, V1_REPORT, V1_DONE, V2_REPORT][kind];
         message[2..4].fill(0);
         message[6] = 0;
-        let bytes = packet(ALL_V2_ROUTERS, message);
+        let bytes = packet(Ipv6Addr::UNSPECIFIED, ALL_V2_ROUTERS, message);
         let _ = parse_general_query(&bytes);
         let _ = parse_report(&bytes, true);
     }

@@ -224,6 +224,26 @@ impl GeneralQuery {
     }
 }
 
+/// A query on a network of hosts, of whatever version: which routers ask there, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Query<A> {
+    /// The group that is asked about; `None` in a General Query.
+    pub group: Option<A>,
+    /// How long hosts may take to answer (Max Resp Time, RFC 3376, 4.1.1; Maximum Response Delay, RFC 3810, 5.1.3).
+    pub max_response: Duration,
+    /// QQIC and QRV; `None` in IGMPv1, IGMPv2 and MLDv1, which do not have them (RFC 3376, 7.1; RFC 3810, 8.1).
+    pub timing: Option<GeneralQuery>,
+}
+
+impl<A: Into<IpAddr>> Query<A> {
+    /// The same for addresses of either version of IP.
+    #[must_use]
+    pub fn widen(self) -> Query<IpAddr> {
+        let Self { group, max_response, timing } = self;
+        Query { group: group.map(Into::into), max_response, timing }
+    }
+}
+
 /// One group's part of a report (RFC 3376, 4.2.3; RFC 3810, 5.2.4).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record<A> {

@@ -12,8 +12,9 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// How long what was left goes on (Last Member Query Time, RFC 3376, 8.8).
-pub(super) const LAST_MEMBER: Duration = Duration::from_secs(2);
+/// How long what was left goes on: the time of the queries about it and of their answers (Last Member Query Time,
+/// RFC 3376, 8.10), and as much as the listener may be late with a query.
+pub(super) const LAST_MEMBER: Duration = Duration::from_millis(2500);
 /// Hosts and groups together that are remembered; further ones are not heard.
 const MAX_FILTERS: usize = 1024;
 /// Leaves that are waited for at the same time; further ones count at once.

@@ -1,14 +1,16 @@
 //! Hears what the hosts of a network want, and asks them.
 
-use super::querier::{QUERY, Querier};
+use super::asked::Asked;
+use super::querier::{Ask, LAST_MEMBER_INTERVAL, QUERY, Querier, RESPONSE};
 use super::{ETHERNET_HEADER, Frame, Shared, lock};
+use crate::datagram;
 use crate::membership::{Record, igmp, mld};
-use crate::{datagram, ipv4, ipv6};
 use pnet::datalink::{DataLinkReceiver, NetworkInterface};
 use std::io::ErrorKind;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Weak;
 use std::time::{Duration, Instant};
+use tracing::warn;
 
 /// Where queries go (RFC 3376, 4.1.12; RFC 3810, 5.1.15).
 const ALL_SYSTEMS: IpAddr = IpAddr::V4(Ipv4Addr::new(224, 0, 0, 1));
@@ -64,14 +66,26 @@ impl Listener {
         if let Some(asked) = &shared.asked {
             lock(asked).expire(now);
         }
-        let send = |group, packet: Vec<u8>| shared.enqueue(Frame::Query(lock(&shared.forwarder).frame(group, &packet)));
-        if self.igmp.poll(now) {
-            send(ALL_SYSTEMS, igmp_query(self.address));
+        let send = |to, packet: Vec<u8>| shared.enqueue(Frame::Query(lock(&shared.forwarder).frame(to, &packet)));
+        while let Some(ask) = self.igmp.poll(now) {
+            match ask {
+                Ask::General => send(ALL_SYSTEMS, igmp::network_query(self.address, None, RESPONSE, &QUERY)),
+                Ask::Group(IpAddr::V4(group)) => {
+                    let query = igmp::network_query(self.address, Some(group), LAST_MEMBER_INTERVAL, &QUERY);
+                    send(group.into(), query);
+                }
+                Ask::Group(IpAddr::V6(_)) => {}
+            }
         }
-        if let Some((address, querier)) = &mut self.mld
-            && querier.poll(now)
-        {
-            send(ALL_NODES, mld_query(*address));
+        let Some((address, querier)) = &mut self.mld else { return };
+        while let Some(ask) = querier.poll(now) {
+            match ask {
+                Ask::General => send(ALL_NODES, mld::network_query(*address, None, RESPONSE, &QUERY)),
+                Ask::Group(IpAddr::V6(group)) => {
+                    send(group.into(), mld::network_query(*address, Some(group), LAST_MEMBER_INTERVAL, &QUERY));
+                }
+                Ask::Group(IpAddr::V4(_)) => {}
+            }
         }
     }
 
@@ -82,61 +96,49 @@ impl Listener {
             return;
         }
         let Some((host, _)) = datagram::addresses(packet) else { return };
-        let mut left = false;
         match host {
             IpAddr::V4(_) => {
-                if let Ok(query) = igmp::parse_general_query(packet) {
-                    self.igmp.heard(now, host, query);
+                if let Ok(query) = igmp::parse_query(packet) {
+                    let older = self.igmp.heard(now, host, query.widen());
+                    warn_of_older(older, host, "IGMP");
                 } else if let Ok(records) = igmp::parse_report(packet, false) {
-                    let lifetime = self.igmp.lifetime();
-                    let mut asked = lock(asked);
-                    for Record { kind, group, sources } in records {
-                        let sources = sources.into_iter().map(IpAddr::from);
-                        left |= asked.record(now, lifetime, host, (kind, group.into()), sources);
-                    }
-                    if left {
-                        self.igmp.ask_soon(now);
-                    }
+                    take(&mut lock(asked), &mut self.igmp, now, host, records);
                 }
             }
-            IpAddr::V6(_) => {
+            IpAddr::V6(address) => {
                 let Some((_, querier)) = &mut self.mld else { return };
-                if let Ok(query) = mld::parse_general_query(packet) {
-                    querier.heard(now, host, query);
+                // Queries from elsewhere are nobody's (RFC 3810, 5.1.14).
+                if let Ok(query) = mld::parse_query(packet) {
+                    let older = address.is_unicast_link_local() && querier.heard(now, host, query.widen());
+                    warn_of_older(older, host, "MLD");
                 } else if let Ok(records) = mld::parse_report(packet, false) {
-                    let lifetime = querier.lifetime();
-                    let mut asked = lock(asked);
-                    for Record { kind, group, sources } in records {
-                        let sources = sources.into_iter().map(IpAddr::from);
-                        left |= asked.record(now, lifetime, host, (kind, group.into()), sources);
-                    }
-                    if left {
-                        querier.ask_soon(now);
-                    }
+                    take(&mut lock(asked), querier, now, host, records);
                 }
             }
         }
     }
 }
 
-/// The General Query that a tunnel knows, from an address of the network.
-fn igmp_query(from: Ipv4Addr) -> Vec<u8> {
-    let mut packet = igmp::general_query(&QUERY);
-    packet[12..16].copy_from_slice(&from.octets());
-    packet[10..12].fill(0);
-    let header = usize::from(packet[0] & 0x0F) * 4;
-    let sum = ipv4::checksum(&[&packet[..header]]);
-    packet[10..12].copy_from_slice(&sum.to_be_bytes());
-    packet
+/// Takes a host's report.
+fn take<A: Into<IpAddr>>(
+    asked: &mut Asked,
+    querier: &mut Querier,
+    now: Instant,
+    host: IpAddr,
+    records: Vec<Record<A>>,
+) {
+    let lifetime = querier.lifetime();
+    for Record { kind, group, sources } in records {
+        let group = group.into();
+        if asked.record(now, lifetime, host, (kind, group), sources.into_iter().map(Into::into)) {
+            querier.left(now, group);
+        }
+    }
 }
 
-fn mld_query(from: Ipv6Addr) -> Vec<u8> {
-    const MESSAGE: usize = 40 + 8;
-    let mut packet = mld::general_query(&QUERY);
-    packet[8..24].copy_from_slice(&from.octets());
-    packet[MESSAGE + 2..MESSAGE + 4].fill(0);
-    let to = Ipv6Addr::new(0xFF02, 0, 0, 0, 0, 0, 0, 1);
-    let sum = ipv6::checksum(from, to, ipv6::ICMPV6, &packet[MESSAGE..]);
-    packet[MESSAGE + 2..MESSAGE + 4].copy_from_slice(&sum.to_be_bytes());
-    packet
+/// Somebody should know that sources cannot be chosen while such a router asks (RFC 3376, 7.3.1).
+fn warn_of_older(older: bool, router: IpAddr, protocol: &str) {
+    if older {
+        warn!("the router {router} sends queries of an older version of {protocol}; leaving the queries to it");
+    }
 }
