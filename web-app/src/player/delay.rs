@@ -93,10 +93,11 @@ impl Delay {
         self.average_ms = Some(self.average_ms.map_or(delay, |average| average.max(delay)));
     }
 
-    /// In milliseconds, once something is known.
+    /// In milliseconds, once something is known. Nothing is seen before it came: less than nothing is a usual distance that
+    /// is not known yet, or of a stream whose pictures leave the segmenter now early, now late.
     #[must_use]
-    pub const fn ms(self) -> Option<f64> {
-        self.average_ms
+    pub fn ms(self) -> Option<f64> {
+        self.average_ms.map(|average| average.max(0.0))
     }
 }
 
@@ -128,6 +129,13 @@ mod tests {
         assert_eq!(first.due_ms(1.5), Some(5500.0));
         let reordered = received(20.0, |start| if (start / FRAME).round() % 3.0 == 0.0 { -80.0 } else { 40.0 });
         assert!(usual(&reordered).abs() < 25.0, "{}", usual(&reordered));
+    }
+
+    #[test]
+    fn nothing_is_seen_before_it_came() {
+        let mut delay = Delay::default();
+        delay.moves(1000.0, 800.0);
+        assert_eq!(delay.ms(), Some(0.0));
     }
 
     #[test]
