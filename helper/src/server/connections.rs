@@ -1,23 +1,28 @@
 //! Connections: taken one by one, bounded in number and in time, with TLS where it is wanted.
 //!
 //! warp's own server waits for ever for a request that is never finished. Here a peer that sends its headers a byte
-//! at a time, starts a handshake and leaves it, or takes no answer is shown out, and holds up nobody meanwhile.
+//! at a time, starts a handshake and leaves it, or takes no answer is shown out, and holds up nobody meanwhile. What warp's
+//! router cannot take is answered before it.
 
+use super::places::{Place, Places};
+use super::stall::Progressing;
 use super::tls::Tls;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use warp::Filter;
+use warp::http::StatusCode;
+use warp::hyper::body::Incoming;
 use warp::hyper::server::conn::http1;
+use warp::hyper::service::{Service, service_fn};
 use warp::reply::Response;
+use warp::{Filter, Reply};
 
 /// How long to wait when the process can open nothing more.
 const EXHAUSTED: Duration = Duration::from_millis(200);
@@ -33,12 +38,16 @@ const SPEAK_TLS: &[u8] =
 pub(super) struct Limits {
     /// Connections at the same time, WebSockets not among them: those are counted as pages.
     pub(super) connections: usize,
+    /// The same from one address, or one network of IPv6: a browser opens six to a host.
+    pub(super) from_one: usize,
     /// For the headers of a request; from the last answer on where the connection is kept.
     pub(super) headers: Duration,
     /// For the TLS handshake.
     pub(super) handshake: Duration,
     /// For a connection as long as it is no WebSocket.
     pub(super) lifetime: Duration,
+    /// For which a peer may take nothing of an answer.
+    pub(super) stall: Duration,
 }
 
 impl Default for Limits {
@@ -46,9 +55,11 @@ impl Default for Limits {
         Self {
             // With as many pages as there may be it stays below the 1024 files that a process usually may open.
             connections: 512,
+            from_one: 64,
             headers: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
             lifetime: Duration::from_secs(300),
+            stall: Duration::from_secs(10),
         }
     }
 }
@@ -57,8 +68,10 @@ impl Default for Limits {
 #[derive(Debug, Default)]
 pub(super) struct Counts {
     pub(super) accepted: AtomicU64,
-    /// Closed unheard, as there were too many.
+    /// Closed unheard, as all the others were being answered.
     pub(super) refused: AtomicU64,
+    /// Closed while they were idle, as others needed their places.
+    pub(super) given_up: AtomicU64,
     /// TLS handshakes that came to nothing.
     pub(super) handshakes_failed: AtomicU64,
 }
@@ -79,10 +92,10 @@ pub(super) async fn serve(
     counts: Arc<Counts>,
     routes: impl Routes,
 ) {
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let places = Arc::new(Places::new(limits.connections, limits.from_one));
     loop {
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match listener.accept().await {
+            Ok(accepted) => accepted,
             // The peer went before it was served.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => continue,
             Err(error) => {
@@ -92,23 +105,37 @@ pub(super) async fn serve(
             }
         };
         counts.accepted.fetch_add(1, Ordering::Relaxed);
-        let Ok(place) = Arc::clone(&places).try_acquire_owned() else {
+        let Some((place, given_up)) = places.take(peer.ip()) else {
             counts.refused.fetch_add(1, Ordering::Relaxed);
             tracing::debug!("a connection is refused: there are too many");
             continue;
         };
+        counts.given_up.fetch_add(given_up.into(), Ordering::Relaxed);
         let (tls, counts, routes) = (tls.clone(), Arc::clone(&counts), routes.clone());
         tokio::spawn(async move {
-            let _place = place;
-            let Some(tls) = tls else { return answer(stream, limits, routes).await };
-            match timeout(limits.handshake, shake_hands(stream, &tls)).await {
-                Ok(Ok(stream)) => answer(stream, limits, routes).await,
-                failed => {
-                    counts.handshakes_failed.fetch_add(1, Ordering::Relaxed);
-                    tracing::debug!(?failed, "a TLS handshake came to nothing");
-                }
+            tokio::select! {
+                () = place.given_up() => tracing::debug!("an idle connection made room for another one"),
+                () = connection(stream, tls, &place, limits, &counts, routes) => {}
             }
         });
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    tls: Option<Tls>,
+    place: &Place,
+    limits: Limits,
+    counts: &Counts,
+    routes: impl Routes,
+) {
+    let Some(tls) = tls else { return answer(stream, place, limits, routes).await };
+    match timeout(limits.handshake, shake_hands(stream, &tls)).await {
+        Ok(Ok(stream)) => answer(stream, place, limits, routes).await,
+        failed => {
+            counts.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(?failed, "a TLS handshake came to nothing");
+        }
     }
 }
 
@@ -124,8 +151,29 @@ async fn shake_hands(mut stream: TcpStream, tls: &Tls) -> io::Result<tokio_rustl
 }
 
 /// Answers the requests of one connection. Done when it is over, or has become a WebSocket.
-async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, limits: Limits, routes: impl Routes) {
-    let service = TowerToHyperService::new(warp::service(routes));
+async fn answer(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    place: &Place,
+    limits: Limits,
+    routes: impl Routes,
+) {
+    let upgraded = Arc::new(AtomicBool::new(false));
+    let stream = Progressing::new(stream, limits.stall, Arc::clone(&upgraded));
+    let router = TowerToHyperService::new(warp::service(routes));
+    let service = service_fn(move |request: warp::hyper::Request<Incoming>| {
+        let at_work = place.request();
+        let (router, upgraded) = (router.clone(), Arc::clone(&upgraded));
+        async move {
+            let _at_work = at_work;
+            // The other forms (RFC 9112, 3.2.3) have no path, without which warp's filters panic.
+            if request.uri().path_and_query().is_none() {
+                return Ok::<_, Infallible>(without_path());
+            }
+            let response = router.call(request).await?;
+            upgraded.store(response.status() == StatusCode::SWITCHING_PROTOCOLS, Ordering::Relaxed);
+            Ok(response)
+        }
+    });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(limits.headers)
@@ -136,6 +184,11 @@ async fn answer(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, li
         Ok(Err(error)) => tracing::debug!(%error, "a connection broke"),
         Err(_) => tracing::debug!("a connection took too long"),
     }
+}
+
+fn without_path() -> Response {
+    let sentence = "The request names no path. The page is at /.\n";
+    warp::reply::with_status(sentence, StatusCode::BAD_REQUEST).into_response()
 }
 
 #[cfg(test)]

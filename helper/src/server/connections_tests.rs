@@ -5,14 +5,15 @@ use tokio::io::AsyncReadExt;
 /// Longer than anything takes on a loaded machine; limits under test are far below.
 const PATIENCE: Duration = Duration::from_secs(30);
 const SHORT: Duration = Duration::from_millis(50);
-const LIMITS: Limits = Limits { connections: 2, headers: PATIENCE, handshake: PATIENCE, lifetime: PATIENCE };
+const LIMITS: Limits =
+    Limits { connections: 2, from_one: 2, headers: PATIENCE, handshake: PATIENCE, lifetime: PATIENCE, stall: PATIENCE };
 
 async fn start(tls: Option<Tls>, limits: Limits) -> (SocketAddr, Arc<Counts>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let counts = Arc::new(Counts::default());
-    let large = vec![b'.'; 64 << 20];
-    let routes = warp::any().map(move || warp::reply::Reply::into_response(large.clone()));
+    let large = warp::hyper::body::Bytes::from(vec![b'.'; 64 << 20]);
+    let routes = warp::any().map(move || warp::http::Response::new(large.clone()).into_response());
     tokio::spawn(serve(listener, tls, limits, Arc::clone(&counts), routes));
     (address, counts)
 }
@@ -59,25 +60,65 @@ async fn an_answer_that_nobody_takes_is_not_kept_for_ever() {
 }
 
 #[tokio::test]
-async fn more_connections_than_there_is_room_for_are_closed_and_counted_until_others_go() {
+async fn a_peer_that_takes_nothing_for_a_while_is_shown_out() {
+    let stall = Duration::from_secs(1);
+    let (address, _) = start(None, Limits { stall, ..LIMITS }).await;
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+    sleep(stall * 3).await;
+    assert!(rest(stream).await.len() < 64 << 20, "the whole answer came although nobody took it");
+    // Whoever reads, however slowly, gets all.
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await.unwrap();
+    let (mut taken, mut piece) = (0, vec![0; 4 << 20]);
+    while let Ok(length @ 1..) = stream.read(&mut piece).await {
+        taken += length;
+        sleep(SHORT / 50).await;
+    }
+    assert!(taken > 64 << 20, "{taken}");
+}
+
+#[tokio::test]
+async fn idle_connections_make_room_for_those_that_come_and_are_counted() {
     let (address, counts) = start(None, LIMITS).await;
-    let held = [TcpStream::connect(address).await.unwrap(), TcpStream::connect(address).await.unwrap()];
-    let refused = TcpStream::connect(address).await.unwrap();
-    assert_eq!(rest(refused).await, b"");
-    assert_eq!(counts.refused.load(Ordering::Relaxed), 1);
-    drop(held);
-    let served = async {
-        loop {
-            let mut stream = TcpStream::connect(address).await.unwrap();
-            let mut first = [0; 15];
-            // Refused before it could be written to, or after.
-            let asked = stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await;
-            if asked.is_ok() && stream.read_exact(&mut first).await.is_ok() {
-                return first;
-            }
-        }
-    };
-    assert_eq!(&timeout(PATIENCE, served).await.expect("there is room again"), b"HTTP/1.1 200 OK");
+    let mut held = Vec::new();
+    for _ in 0..520 {
+        held.push(TcpStream::connect(address).await.unwrap());
+    }
+    for _ in 0..40 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut first = [0; 15];
+        timeout(PATIENCE, stream.read_exact(&mut first)).await.expect("it is answered").unwrap();
+        assert_eq!(&first, b"HTTP/1.1 200 OK");
+    }
+    assert_eq!(counts.refused.load(Ordering::Relaxed), 0);
+    assert!(counts.given_up.load(Ordering::Relaxed) >= 520 - 2);
+}
+
+/// What comes first of an answer to a request with this target.
+async fn answer_to(address: SocketAddr, method: &str, target: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let request = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut first = vec![0; 12];
+    timeout(PATIENCE, stream.read_exact(&mut first)).await.expect("an answer").unwrap();
+    String::from_utf8(first).unwrap()
+}
+
+#[tokio::test]
+async fn every_form_of_request_target_is_answered() {
+    let (address, _) = start(None, LIMITS).await;
+    for (method, target, expected) in [
+        ("GET", "/", "HTTP/1.1 200"),
+        ("GET", "http://localhost/", "HTTP/1.1 200"),
+        ("GET", "http://localhost", "HTTP/1.1 200"),
+        ("GET", "127.0.0.1:8081", "HTTP/1.1 400"),
+        ("CONNECT", "a:1", "HTTP/1.1 400"),
+        ("OPTIONS", "*", "HTTP/1.1 200"),
+    ] {
+        assert_eq!(answer_to(address, method, target).await, expected, "{method} {target}");
+    }
 }
 
 /// A handshake that is never finished: the head of a record, and no more.

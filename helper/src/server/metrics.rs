@@ -146,6 +146,8 @@ impl Report {
         page.counter("connections_accepted", None, "Connections taken", &counted(connections.accepted))?;
         let help = "Connections closed unheard, as there were too many";
         page.counter("connections_refused", None, help, &counted(connections.refused))?;
+        let help = "Idle connections closed, as others needed their places";
+        page.counter("connections_given_up", None, help, &counted(connections.given_up))?;
         let help = "TLS handshakes that came to nothing";
         page.counter("tls_handshakes_failed", None, help, &counted(connections.tls_handshakes_failed))
     }

@@ -10,7 +10,7 @@ fn report(channels: Vec<ChannelReport>) -> Report {
         uptime_seconds: 7,
         transport: "udp",
         pages: 3,
-        connections: ConnectionReport { accepted: 9, refused: 1, tls_handshakes_failed: 2 },
+        connections: ConnectionReport { accepted: 9, refused: 1, given_up: 3, tls_handshakes_failed: 2 },
         reinjected: None,
         channels,
     }
@@ -59,6 +59,7 @@ fn names_follow_the_conventions_and_values_are_the_reports() {
         "amt_helper_uptime_seconds 7.0".to_owned(),
         "amt_helper_pages 3.0".to_owned(),
         "amt_helper_connections_refused_total 1".to_owned(),
+        "amt_helper_connections_given_up_total 3".to_owned(),
         format!("amt_helper_channel_datagrams_total{{{name}}} 10"),
         format!("amt_helper_channel_bytes_total{{{name}}} 13160"),
         format!("amt_helper_channel_join_seconds{{{name}}} 0.25"),

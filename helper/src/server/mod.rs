@@ -5,7 +5,9 @@ mod listener;
 mod metrics;
 mod origin;
 mod page;
+mod places;
 mod socket;
+mod stall;
 mod tls;
 
 pub use listener::{Listening, listen};
@@ -69,6 +71,7 @@ struct Report {
 struct ConnectionReport {
     accepted: u64,
     refused: u64,
+    given_up: u64,
     tls_handshakes_failed: u64,
 }
 
@@ -167,6 +170,7 @@ impl Counts {
         ConnectionReport {
             accepted: count(&self.accepted),
             refused: count(&self.refused),
+            given_up: count(&self.given_up),
             tls_handshakes_failed: count(&self.handshakes_failed),
         }
     }

@@ -18,6 +18,21 @@ pub(super) fn start(options: &General) {
     }
 }
 
+/// What panics is logged as an error, within the same bounds: a thousand a second must not fill a disk. In the main thread it
+/// ends the process, which waits for nothing.
+pub(super) fn log_panics() {
+    let by_itself = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let thread = std::thread::current();
+        if thread.name() == Some("main") {
+            return by_itself(panic);
+        }
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or_default();
+        tracing::error!(place, "a part of the helper panicked, which is a fault of its own: {message}");
+    }));
+}
+
 struct Log;
 
 /// Collects what one event prints.

@@ -45,6 +45,7 @@ enum Job {
 pub fn start(options: &General) {
     JSON.store(options.log_format == LogFormat::Json, Ordering::Relaxed);
     log::start(options);
+    log::log_panics();
 }
 
 /// From now on standard output belongs to data, and people read standard error.
