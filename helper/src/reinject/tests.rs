@@ -40,7 +40,7 @@ async fn next(native: &Native) -> (SocketAddr, Vec<u8>) {
     let mut batch = Batch::default();
     let mut found = None;
     tokio::time::timeout(Duration::from_secs(20), native.receive(&mut batch)).await.expect("it comes").unwrap();
-    native.for_each(&batch, |arrival| found = Some((arrival.from, arrival.payload.to_vec())));
+    native.for_each(&mut batch, |arrival| found = Some((arrival.from, arrival.payload.to_vec())));
     found.unwrap()
 }
 

@@ -9,6 +9,7 @@ use std::io::{self, ErrorKind, IoSliceMut};
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
+use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 use tokio::io::Interest;
 use tokio::net::UdpSocket;
@@ -16,33 +17,61 @@ use tokio::net::UdpSocket;
 /// The longest that the kernel hands over at once: one IP packet, or datagrams it has put together.
 const SLOT: usize = 1 << 16;
 
+/// Room for batches that nobody uses at the moment: what waits for data needs none, and there may be thousands.
+static SPARE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
+/// So much room is kept: as much as threads are likely to use at the same time.
+const SPARE_MAX: usize = 4;
+
 /// The datagrams that one system call returned.
+#[derive(Default)]
 pub struct Batch {
-    memory: Vec<u8>,
+    /// Borrowed while there is something in it.
+    memory: Option<Box<[u8]>>,
     metas: [RecvMeta; BATCH_SIZE],
     filled: usize,
 }
 
-impl Default for Batch {
-    fn default() -> Self {
-        Self { memory: vec![0; BATCH_SIZE * SLOT], metas: [RecvMeta::default(); BATCH_SIZE], filled: 0 }
+impl Drop for Batch {
+    fn drop(&mut self) {
+        self.give_back();
     }
 }
 
 impl Batch {
     fn fill(&mut self, socket: &UdpSocket, state: &UdpSocketState) -> io::Result<()> {
         self.filled = 0;
-        let mut slots = self.memory.chunks_exact_mut(SLOT);
+        let spare = || SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let memory =
+            self.memory.get_or_insert_with(|| spare().unwrap_or_else(|| vec![0; BATCH_SIZE * SLOT].into_boxed_slice()));
+        let mut slots = memory.chunks_exact_mut(SLOT);
         let mut slots: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(slots.next().unwrap_or_default()));
-        self.filled = state.recv(socket.into(), &mut slots, &mut self.metas)?;
+        match state.recv(socket.into(), &mut slots, &mut self.metas) {
+            Ok(filled) => self.filled = filled,
+            Err(error) => {
+                self.give_back();
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
-    /// Calls `each` with sender, bytes and time of arrival in microseconds since the Unix epoch.
-    pub(super) fn for_each(&self, mut each: impl FnMut(SocketAddr, &[u8], u64)) {
+    fn give_back(&mut self) {
+        self.filled = 0;
+        if let Some(memory) = self.memory.take() {
+            let mut spare = SPARE.lock().unwrap_or_else(PoisonError::into_inner);
+            if spare.len() < SPARE_MAX {
+                spare.push(memory);
+            }
+        }
+    }
+
+    /// Calls `each` with sender, bytes and time of arrival in microseconds since the Unix epoch. Once for each that came.
+    pub(super) fn for_each(&mut self, mut each: impl FnMut(SocketAddr, &[u8], u64)) {
         let mut now = None;
-        for (meta, slot) in self.metas.iter().zip(self.memory.chunks_exact(SLOT)).take(self.filled) {
+        for (meta, slot) in
+            self.metas.iter().zip(self.memory.iter().flat_map(|memory| memory.chunks_exact(SLOT))).take(self.filled)
+        {
             let stamp = meta
                 .timestamp
                 .unwrap_or_else(|| *now.get_or_insert_with(|| SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default()));
@@ -52,6 +81,7 @@ impl Batch {
                 each(meta.addr, datagram, micros);
             }
         }
+        self.give_back();
     }
 }
 

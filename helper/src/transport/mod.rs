@@ -153,7 +153,7 @@ impl Transport {
     }
 
     /// Calls `each` with every datagram of the batch, in the order of arrival.
-    pub fn for_each(&self, batch: &Batch, mut each: impl FnMut(Arrival<'_>)) {
+    pub fn for_each(&self, batch: &mut Batch, mut each: impl FnMut(Arrival<'_>)) {
         batch.for_each(|from, payload, micros| each(Arrival { from, payload, micros }));
     }
 

@@ -93,7 +93,7 @@ impl Native {
 
     /// Calls `each` with every datagram of the batch that was joined, in the order of arrival; its payload is
     /// what the UDP datagram carries.
-    pub fn for_each(&self, batch: &Batch, mut each: impl FnMut(Arrival<'_>)) {
+    pub fn for_each(&self, batch: &mut Batch, mut each: impl FnMut(Arrival<'_>)) {
         batch.for_each(|from, payload, micros| {
             if self.source.is_none_or(|source| source == from.ip()) {
                 each(Arrival { from, payload, micros });

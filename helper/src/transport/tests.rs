@@ -13,7 +13,7 @@ async fn received(native: &Native) -> Vec<(SocketAddr, Vec<u8>)> {
     let mut all = Vec::new();
     let deadline = tokio::time::timeout(Duration::from_secs(20), native.receive(&mut batch)).await;
     assert_eq!(deadline.expect("datagrams come").unwrap(), Received::Datagrams);
-    native.for_each(&batch, |arrival| {
+    native.for_each(&mut batch, |arrival| {
         assert!(arrival.micros > 1_600_000_000_000_000, "microseconds since 1970");
         all.push((arrival.from, arrival.payload.to_vec()));
     });
@@ -139,7 +139,7 @@ async fn what_came_for_one_tunnel_or_join_is_not_heard_by_the_next() {
     let _ = relay.send_to(b"now", here);
     let mut batch = Batch::default();
     tokio::time::timeout(Duration::from_secs(20), tunnel.receive(&mut batch)).await.expect("it comes").unwrap();
-    tunnel.for_each(&batch, |arrival| assert_eq!(arrival.payload, b"now"));
+    tunnel.for_each(&mut batch, |arrival| assert_eq!(arrival.payload, b"now"));
 
     let (group, port, lo) = (IpAddr::from([232, 77, 1, 10]), a_free_port(), loopback());
     let [one, other] = [5, 6].map(|last| sender([127, 0, 0, last].into()));
@@ -202,7 +202,7 @@ async fn a_datagram_without_a_checksum_is_taken_over_ipv6() {
     let mut batch = Batch::default();
     let taken = tokio::time::timeout(Duration::from_secs(20), udp.receive(&mut batch)).await;
     assert_eq!(taken.expect("it is not dropped").unwrap(), Received::Datagrams);
-    udp.for_each(&batch, |arrival| assert_eq!(arrival.payload, b"data"));
+    udp.for_each(&mut batch, |arrival| assert_eq!(arrival.payload, b"data"));
 }
 
 #[tokio::test]
@@ -238,7 +238,7 @@ async fn raw_packets_and_their_answers_pass_in_both_versions_of_ip() {
             let mut batch = Batch::default();
             let taken = tokio::time::timeout(Duration::from_secs(20), raw.receive(&mut batch)).await;
             assert_eq!(taken.expect("the answer comes").unwrap(), Received::Datagrams);
-            raw.for_each(&batch, |arrival| assert_eq!((arrival.from, arrival.payload), (to, &b"answer"[..])));
+            raw.for_each(&mut batch, |arrival| assert_eq!((arrival.from, arrival.payload), (to, &b"answer"[..])));
             tunnels.push(raw);
         }
     }

@@ -3,6 +3,7 @@
 mod attacks;
 mod common;
 mod discovery;
+mod load;
 mod logs;
 mod packaging;
 mod privileges;
