@@ -17,12 +17,14 @@ use std::time::{Duration, Instant};
 /// How long a path that lags behind another is waited for (SMPTE ST 2022-7, class C, allows 450 ms), and for how
 /// long a path without packets still counts.
 pub(crate) const MAX_SKEW: Duration = Duration::from_millis(500);
-/// How long a path may take to bring a packet after a later one: at first, and at most.
-const LONGEST_WAIT: Duration = Duration::from_millis(50);
-/// The same where nothing is ever reordered.
+/// How long a path may take to bring a packet after a later one: at first, at most where it was seen to take as long, and
+/// where nothing is ever reordered.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_millis(200);
 const SHORTEST_WAIT: Duration = Duration::from_millis(5);
-/// For how long a late packet is remembered, at least.
-const MEMORY: Duration = Duration::from_secs(10);
+/// For how long it is remembered, at least, how late a packet was, and behind how many others.
+const LATENESS_MEMORY: Duration = Duration::from_secs(10);
+const DEPTH_MEMORY: Duration = Duration::from_secs(60);
 /// A step further than this is a sender that began anew, not loss (RFC 3550, A.1).
 const MAX_DROPOUT: i64 = 3000;
 /// A packet of one path this far behind is not late, but of a sender that began anew.
@@ -32,6 +34,8 @@ const MAX_DISTANCE: i64 = 16_384;
 /// How much is kept while something is missing: half a second of 60 Mbit/s.
 const MAX_HELD_BYTES: usize = 4 << 20;
 const MAX_HELD: usize = 4096;
+/// Of how many positions it is known whether they went on.
+const PASSED_ON: u64 = 16_384;
 /// How many of its last steps over missing packets a path remembers.
 const MAX_SKIPPED: usize = 128;
 /// Over how long the fraction of loss is taken (the least interval of RTCP, RFC 3550, 6.2).
@@ -58,12 +62,14 @@ struct Stream {
     next: u64,
     /// One behind the highest position that any path brought.
     end: u64,
+    /// When any path brought a packet of it last.
+    heard: Instant,
     /// Since when `next` is known to be missing.
     missing_since: Instant,
     held: BTreeMap<u64, Held>,
     held_bytes: usize,
     /// What went on.
-    passed_on: Window<256>,
+    passed_on: Window<{ PASSED_ON as usize / 64 }>,
     /// Something was lost before `next`, and how many packets, where that is known.
     gap: bool,
     missing: u64,
@@ -102,17 +108,24 @@ struct Track {
 struct Candidate {
     ssrc: u32,
     next: u16,
-    /// `None` where other paths still bring what was before.
+    /// `None` where it is proved, but other paths still bring what was before.
     first: Option<(u16, Held)>,
 }
 
-/// How long a missing packet is waited for: half as long again as the latest one of the last seconds was late; at
-/// first, where nothing is known, as long as is allowed, and less each time that was in vain.
+/// How long a missing packet is waited for: half as long again as the latest one of the last seconds was late, and until
+/// as many others have come as one came behind; at first, where nothing is known, [`FIRST_WAIT`], and less each time
+/// that was in vain.
 #[derive(Clone, Copy, Debug)]
 struct Wait {
     guess: Duration,
-    /// In this interval and in the one before.
-    latest: [Duration; 2],
+    latest: Most<Duration>,
+    deepest: Most<u64>,
+}
+
+/// The most of an interval and of the one before.
+#[derive(Clone, Copy, Debug, Default)]
+struct Most<T> {
+    values: [T; 2],
     since: Option<Instant>,
 }
 
@@ -160,6 +173,7 @@ impl Sequencer {
         let track = &mut self.tracks[index];
         track.last = now;
         track.candidate = None;
+        stream.heard = now;
         if !track.seen.insert(position) {
             self.figures.duplicates += 1;
             return Err(Discard::Duplicate);
@@ -221,7 +235,7 @@ impl Sequencer {
         let stream = self.stream.as_ref().filter(|stream| !stream.held.is_empty())?;
         let limit = stream.missing_since + MAX_SKEW;
         let due = self.tracks.iter().filter(|track| track.highest.is_some()).map(|track| match track.passed {
-            Some(passed) => passed + track.wait.time(),
+            Some(passed) => passed + track.wait.time(track.highest.unwrap_or_default().saturating_sub(stream.next)),
             // It lags behind, or is gone.
             None => track.last + MAX_SKEW,
         });
@@ -257,22 +271,28 @@ impl Sequencer {
 
     /// Where in the stream a packet belongs; `None` where it cannot be one of it.
     fn position(&self, now: Instant, index: usize, header: &Header<'_>) -> Option<u64> {
-        let alone = !self.flows_beside(now, self.tracks[index].path);
+        let track = &self.tracks[index];
         let stream = self.stream.as_ref().filter(|stream| stream.ssrc == header.ssrc)?;
-        let distance = |from: u64| i64::from(header.sequence.wrapping_sub(from as u16) as i16);
         let stream_end = stream.end - 1;
-        let own = self.tracks[index].highest;
-        let sound = match own {
-            Some(own) => {
-                let step = distance(own);
-                // A path that paused is still near the others.
-                let with_others = !alone && distance(stream_end).abs() <= MAX_DROPOUT;
-                (-MAX_MISORDER < step && step <= MAX_DROPOUT) || with_others
-            }
-            None => distance(stream_end).abs() <= MAX_DISTANCE,
+        let from = |from: u64| {
+            let distance = i64::from(header.sequence.wrapping_sub(from as u16) as i16);
+            (from.wrapping_add_signed(distance), distance)
         };
-        let from = own.filter(|_| alone).unwrap_or(stream_end);
-        sound.then(|| from.wrapping_add_signed(distance(from)))
+        let (near_others, from_others) = from(stream_end);
+        let alone = !self.flows_beside(now, track.path);
+        let (position, sound) = match track.highest {
+            Some(own) => {
+                let (near_own, step) = from(own);
+                // A path that paused is still near the others.
+                let with_others = !alone && from_others.abs() <= MAX_DROPOUT && near_others > own;
+                let sound = (-MAX_MISORDER < step && step <= MAX_DROPOUT) || with_others;
+                (if alone { near_own } else { near_others }, sound)
+            }
+            None => (near_others, from_others.abs() <= MAX_DISTANCE && !track.has_left(header)),
+        };
+        // Nothing is as late as that.
+        let silent = now.saturating_duration_since(stream.heard) >= MAX_SKEW;
+        (sound && (!silent || position > stream_end)).then_some(position)
     }
 
     /// A packet whose position has gone on, or was given up.
@@ -298,7 +318,7 @@ impl Sequencer {
         let begun = self.stream.is_some();
         let track = &mut self.tracks[index];
         let before = track.candidate.take().filter(|candidate| candidate.ssrc == header.ssrc);
-        let proved = before.as_ref().is_some_and(|candidate| candidate.next == header.sequence);
+        let proved = before.as_ref().is_some_and(|candidate| candidate.goes_on_with(header.sequence));
         if begun && !(proved && alone) {
             let ours = Held::new(now, header.payload, received_micros);
             if proved {
@@ -383,6 +403,7 @@ impl Stream {
             first,
             next: first,
             end: first,
+            heard: now,
             missing_since: now,
             held: BTreeMap::new(),
             held_bytes: 0,
@@ -444,7 +465,9 @@ impl Track {
             self.skipped.pop_front();
         }
         self.skipped.push_back((before + 1..position, now));
-        (before + 1..position).filter(|skipped| stream.has(*skipped)).count() as u64
+        // Of more than that nothing is known; a path may have been away for days.
+        (before.max(position.saturating_sub(PASSED_ON)) + 1..position).filter(|skipped| stream.has(*skipped)).count()
+            as u64
     }
 
     /// From now on this position is missing, `since` at the latest.
@@ -456,8 +479,15 @@ impl Track {
     /// It brings what it left out.
     fn is_reordered(&mut self, now: Instant, position: u64) {
         if let Some((_, at)) = self.skipped.iter().rev().find(|(skipped, _)| skipped.contains(&position)) {
-            self.wait.late_by(now, now.saturating_duration_since(*at));
+            let behind = self.highest.unwrap_or_default().saturating_sub(position);
+            self.wait.late_by(now, now.saturating_duration_since(*at), behind);
         }
+    }
+
+    /// Whether a packet goes on with what the path has left the stream for.
+    fn has_left(&self, header: &Header<'_>) -> bool {
+        let left = self.candidate.as_ref().filter(|candidate| candidate.first.is_none());
+        left.is_some_and(|candidate| candidate.ssrc == header.ssrc && candidate.goes_on_with(header.sequence))
     }
 
     fn restart(&mut self) {
@@ -469,29 +499,51 @@ impl Track {
     }
 }
 
+impl Candidate {
+    /// Where it is proved already, some may be lost or out of order.
+    fn goes_on_with(&self, sequence: u16) -> bool {
+        let step = i64::from(sequence.wrapping_sub(self.next) as i16);
+        if self.first.is_some() { step == 0 } else { step.abs() < MAX_MISORDER }
+    }
+}
+
 impl Default for Wait {
     fn default() -> Self {
-        Self { guess: LONGEST_WAIT, latest: [Duration::ZERO; 2], since: None }
+        Self { guess: FIRST_WAIT, latest: Most::default(), deepest: Most::default() }
     }
 }
 
 impl Wait {
-    fn time(&self) -> Duration {
-        let known = self.latest[0].max(self.latest[1]) * 3 / 2;
-        known.max(self.guess).min(LONGEST_WAIT)
+    /// With so many later packets there.
+    fn time(&self, later: u64) -> Duration {
+        if later < self.deepest.get() {
+            return LONGEST_WAIT;
+        }
+        (self.latest.get() * 3 / 2).max(self.guess).min(LONGEST_WAIT)
     }
 
-    /// A packet came this long after a later one.
-    fn late_by(&mut self, now: Instant, late: Duration) {
-        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= MEMORY) {
-            self.since = Some(now);
-            self.latest = [Duration::ZERO, self.latest[0]];
-        }
-        self.latest[0] = self.latest[0].max(late);
+    /// A packet came this long after a later one, and behind so many.
+    fn late_by(&mut self, now: Instant, late: Duration, behind: u64) {
+        self.latest.note(now, late, LATENESS_MEMORY);
+        self.deepest.note(now, behind, DEPTH_MEMORY);
     }
 
     /// A packet did not come at all.
     fn in_vain(&mut self) {
         self.guess = (self.guess * 3 / 4).max(SHORTEST_WAIT);
+    }
+}
+
+impl<T: Ord + Copy + Default> Most<T> {
+    fn get(&self) -> T {
+        self.values[0].max(self.values[1])
+    }
+
+    fn note(&mut self, now: Instant, value: T, memory: Duration) {
+        if self.since.is_none_or(|since| now.saturating_duration_since(since) >= memory) {
+            self.since = Some(now);
+            self.values = [T::default(), self.values[0]];
+        }
+        self.values[0] = self.values[0].max(value);
     }
 }

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 const SSRC: u32 = 7;
 
-fn packet_of(ssrc: u32, number: u32) -> Vec<u8> {
+pub(super) fn packet_of(ssrc: u32, number: u32) -> Vec<u8> {
     let mut bytes = vec![0x80, 33];
     bytes.extend((number as u16).to_be_bytes());
     bytes.extend(number.wrapping_mul(90).to_be_bytes());
@@ -15,24 +15,24 @@ fn packet_of(ssrc: u32, number: u32) -> Vec<u8> {
     bytes
 }
 
-fn packet(number: u32) -> Vec<u8> {
+pub(super) fn packet(number: u32) -> Vec<u8> {
     packet_of(SSRC, number)
 }
 
 impl Bench {
-    fn rtp(&mut self, at: u64, path: PathId, number: u32) -> Result<(), Discard> {
+    pub(super) fn rtp(&mut self, at: u64, path: PathId, number: u32) -> Result<(), Discard> {
         self.push(ms(at), path, &packet(number))
     }
 
-    fn numbers(&self) -> Vec<u32> {
+    pub(super) fn numbers(&self) -> Vec<u32> {
         self.out.iter().map(|out| number_of(&out.ts)).collect()
     }
 
-    fn gaps(&self) -> Vec<u32> {
+    pub(super) fn gaps(&self) -> Vec<u32> {
         self.out.iter().filter(|out| out.gap).map(|out| number_of(&out.ts)).collect()
     }
 
-    fn figures(&self) -> crate::rtp::Figures {
+    pub(super) fn figures(&self) -> crate::rtp::Figures {
         self.merge.figures().rtp
     }
 }
