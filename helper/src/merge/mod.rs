@@ -7,11 +7,13 @@
 //! (`handover`). With one path nothing is ever copied, but for the RTP packets behind a missing one.
 
 mod handover;
+mod phase;
 mod place;
 
 use crate::rtp::{self, Discard, look, sequence::Sequencer};
 use amt_shared::stats::ChannelStats;
 use handover::Handover;
+use phase::Phase;
 use std::time::Instant;
 
 /// One of the paths of a channel.
@@ -59,6 +61,7 @@ pub struct Merge {
     others: u8,
     rtp: Sequencer,
     plain: Handover,
+    phase: Phase,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +83,16 @@ impl Merge {
         received_micros: u64,
         out: &mut impl FnMut(Delivery<'_>),
     ) -> Result<(), Discard> {
-        match look(payload, self.rtp.ssrc())? {
+        let known = self.kind == Some(Kind::Plain) && self.phase.goes_on(path, payload);
+        let header = if known { None } else { look(payload, self.rtp.ssrc())? };
+        match header {
             Some(header) => {
                 self.turn_to(now, path, Kind::Rtp, out)?;
                 self.rtp.push(now, path, &header, received_micros, out)
             }
             None => {
                 self.turn_to(now, path, Kind::Plain, out)?;
+                self.phase.follow(path, payload);
                 self.plain.push(now, path, payload, received_micros, out);
                 Ok(())
             }
@@ -121,6 +127,7 @@ impl Merge {
     pub fn path_gone(&mut self, path: PathId) {
         self.rtp.path_gone(path);
         self.plain.path_gone(path);
+        self.phase.forget(path);
     }
 
     /// The counters.

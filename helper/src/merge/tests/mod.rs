@@ -1,6 +1,8 @@
 //! The merge in simulated time: a source, paths with skew and loss, and what comes out.
 
+mod cut_elsewhere;
 mod handing_over;
+mod outages;
 mod uniting;
 
 use super::*;
