@@ -252,13 +252,15 @@ fn check_source(source: Option<&Host>, group: &Host) -> Result<(), UrlError> {
 }
 
 /// Whether something can be sent to or by this address: not “this network” and not kept for later or broadcast
-/// (RFC 6890, 2.2.2), not IPv4 in the guise of IPv6, and no link-local IPv6 address, which would need its interface.
-fn is_unicast(address: IpAddr) -> bool {
+/// (RFC 6890, 2.2.2), not IPv4 in the guise of IPv6 (RFC 4291, 2.5.5), and no link-local IPv6 address, which would need
+/// its interface.
+#[must_use]
+pub fn is_unicast(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => !v4.is_multicast() && !matches!(v4.octets()[0], 0 | 240..),
-        IpAddr::V6(v6) => {
-            !v6.is_multicast() && !v6.is_unspecified() && !v6.is_unicast_link_local() && v6.to_ipv4_mapped().is_none()
-        }
+        IpAddr::V6(v6) if v6.is_loopback() => true,
+        // `to_ipv4` knows both guises, and the unspecified address as one.
+        IpAddr::V6(v6) => !v6.is_multicast() && !v6.is_unicast_link_local() && v6.to_ipv4().is_none(),
     }
 }
 

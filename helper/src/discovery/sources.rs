@@ -20,7 +20,7 @@ use super::reverse::{self, Answer};
 use super::service::{self, Announced, Services};
 use crate::amt;
 use amt_shared::AmtUrl;
-use amt_shared::amt_url::{Host, RelayAddress};
+use amt_shared::amt_url::{Host, RelayAddress, is_unicast};
 use futures_util::future::{join, join_all, join4};
 use hickory_resolver::proto::rr::{Name, RecordType};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -183,7 +183,7 @@ impl Discovery {
         join_all(names.map(|(name, port, place)| async move {
             let each = |address| candidate(address, port, place);
             let name_and_text = (Name::from_utf8(name).ok(), name.as_str());
-            let result = self.tell_addresses(servers, name_and_text, possible_by_hand, each, found).await;
+            let result = self.tell_addresses(servers, name_and_text, is_unicast, each, found).await;
             if let Err(cause) = result {
                 let _ = found.send(Found::Failed(Failure::new(Sought::Relay(name.clone()), cause))).await;
             }
@@ -363,20 +363,11 @@ impl Discovery {
     fn possible(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let own_server = self.manner.given.is_some_and(|server| server.ip().is_loopback());
-        possible_by_hand(address) && (own_server || !address.is_loopback())
+        is_unicast(address) && (own_server || !address.is_loopback())
     }
 }
 
 type Servers = Result<NameServers, Cause>;
-
-/// Whether a name can stand for it, and a relay be there. A link-local address says nothing without an interface.
-fn possible_by_hand(address: IpAddr) -> bool {
-    let of_its_version = match address {
-        IpAddr::V4(address) => !address.is_broadcast(),
-        IpAddr::V6(address) => !address.is_unicast_link_local(),
-    };
-    of_its_version && !address.is_unspecified() && !address.is_multicast()
-}
 
 async fn tell(found: &mpsc::Sender<Found>, candidates: impl IntoIterator<Item = Candidate>) {
     let candidates: Vec<_> = candidates.into_iter().collect();

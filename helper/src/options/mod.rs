@@ -26,6 +26,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const AMT_PORT: u16 = 2268;
+/// Nothing is looked at or received for longer.
+const SECONDS_MAX: f64 = 31_536_000.0;
 /// The longest `--cache-seconds`.
 const MAX_CACHE_SECONDS: u64 = 60;
 
@@ -280,10 +282,11 @@ fn parse_relay_address(text: &str) -> Result<SocketAddr, String> {
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0);
+    // A clock may be added to it.
+    let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= SECONDS_MAX);
     seconds
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .ok_or_else(|| "write a number of seconds above 0".to_owned())
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("write a number of seconds above 0, and not above {SECONDS_MAX}, which is a year"))
 }
 
 fn parse_cache_seconds(text: &str) -> Result<Duration, String> {

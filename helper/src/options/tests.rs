@@ -106,6 +106,8 @@ fn wrong_arguments_are_usage_errors() {
         &["receive", "amt://232.0.2.1"][..],
         &["receive", "http://232.0.2.1", "--output", "-"],
         &["receive", "amt://232.0.2.1", "--output", "-", "--duration", "-1"],
+        &["receive", "amt://232.0.2.1", "--output", "-", "--duration", "1e19"],
+        &["probe", "amt://232.0.2.1", "--seconds", "1e19"],
         &["probe"],
         &["probe", "amt://232.0.2.1", "--seconds", "0"],
         &["completions", "command.com"],

@@ -5,6 +5,7 @@ use super::question::Question;
 use super::{Cause, Credentials, Discard, Event, Gateway, Phase, SECOND, Tunnel, same_endpoint};
 use crate::amt::message::{MembershipQuery, Message, Protocol, RequestFlags};
 use crate::membership::parse_general_query;
+use amt_shared::amt_url::is_unicast;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
@@ -43,10 +44,9 @@ impl Gateway {
         }
         question.check(nonce)?;
         let same_family = relay.is_ipv4() == self.discovery.ip().to_canonical().is_ipv4();
-        let nobody = relay.is_unspecified() || relay.is_multicast() || relay == IpAddr::from([255; 4]);
         // Loopback leads to ourselves, which only somebody here may send us to.
         let astray = relay.is_loopback() && !from.ip().to_canonical().is_loopback();
-        if !same_family || nobody || astray {
+        if !same_family || !is_unicast(relay) || astray {
             return Err(Discard::RelayAddress);
         }
         let relay = SocketAddr::new(relay, self.discovery.port());
