@@ -1,7 +1,8 @@
 //! The page inside the binary: `trunk build --release` puts it into `dist/`, and the build takes it from there.
 //!
 //! A helper that was built without it says in the browser how to get it. In a debug build the files are read
-//! from `dist/` when they are asked for.
+//! from `dist/` when they are asked for; in a release build each is there packed as well (`build.rs`), for browsers that
+//! take it so (RFC 9110, 12.5.3).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -20,6 +21,14 @@ const WITHOUT: &str = include_str!("without_page.html");
 #[folder = "$CARGO_MANIFEST_DIR/../dist"]
 struct Dist;
 
+#[cfg(feature = "page")]
+#[derive(rust_embed::RustEmbed)]
+#[folder = "$OUT_DIR/packed"]
+struct Packed;
+
+/// What a browser may take, and how the packed files' names end; the better one first.
+const ENCODINGS: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
 /// A file of the page, and a tag that changes with it.
 fn file(path: &str) -> Option<(Cow<'static, [u8]>, String)> {
     #[cfg(feature = "page")]
@@ -33,6 +42,34 @@ fn file(path: &str) -> Option<(Cow<'static, [u8]>, String)> {
         let _ = path;
         None
     }
+}
+
+/// The same file packed, and how, where the browser takes it so.
+fn packed(name: &str, headers: &HeaderMap) -> Option<(Cow<'static, [u8]>, &'static str)> {
+    let accepted: Vec<_> =
+        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
+    let accepted = accepted.join(",");
+    ENCODINGS.into_iter().filter(|(encoding, _)| takes(&accepted, encoding)).find_map(|(encoding, ending)| {
+        #[cfg(feature = "page")]
+        {
+            let file = <Packed as rust_embed::RustEmbed>::get(&format!("{name}{ending}"))?;
+            Some((file.data, encoding))
+        }
+        #[cfg(not(feature = "page"))]
+        {
+            let _ = (name, ending, encoding);
+            None
+        }
+    })
+}
+
+/// Whether an `Accept-Encoding` names this encoding, with any weight but 0.
+fn takes(accepted: &str, encoding: &str) -> bool {
+    accepted.split(',').any(|item| {
+        let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
+        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
+        name.trim().eq_ignore_ascii_case(encoding) && weight.is_some_and(|weight| weight > 0.0)
+    })
 }
 
 fn name(path: &str) -> &str {
@@ -51,10 +88,10 @@ pub(super) fn reply(path: &str, headers: &HeaderMap, scheme: &str) -> Response {
     let name = name(path);
     let Some((bytes, tag)) = file(name) else {
         return if name == INDEX {
-            respond(StatusCode::OK, INDEX, &policy(WITHOUT.as_bytes()), WITHOUT.as_bytes().into(), None)
+            respond(StatusCode::OK, INDEX, &policy(WITHOUT.as_bytes()), WITHOUT.as_bytes().into(), None, None)
         } else {
             let sentence = Cow::Borrowed(&b"There is no such file. The page is at /.\n"[..]);
-            respond(StatusCode::NOT_FOUND, "missing.txt", "", sentence, None)
+            respond(StatusCode::NOT_FOUND, "missing.txt", "", sentence, None, None)
         };
     };
     let policy = match name.ends_with(".html") {
@@ -62,13 +99,26 @@ pub(super) fn reply(path: &str, headers: &HeaderMap, scheme: &str) -> Response {
         // A worker is under the policy that comes with its own script.
         false => policy(b""),
     };
+    let (bytes, encoding) = match packed(name, headers) {
+        Some((packed, encoding)) => (packed, Some(encoding)),
+        None => (bytes, None),
+    };
+    // Each form has a tag of its own (RFC 9110, 8.8.3.3).
+    let tag = encoding.map_or_else(|| tag.clone(), |encoding| format!("{}-{encoding}\"", tag.trim_end_matches('"')));
     if headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes()) {
-        return respond(StatusCode::NOT_MODIFIED, name, &policy, Cow::Borrowed(&[]), Some(&tag));
+        return respond(StatusCode::NOT_MODIFIED, name, &policy, Cow::Borrowed(&[]), Some(&tag), None);
     }
-    respond(StatusCode::OK, name, &policy, bytes, Some(&tag))
+    respond(StatusCode::OK, name, &policy, bytes, Some(&tag), encoding)
 }
 
-fn respond(code: StatusCode, name: &str, policy: &str, bytes: Cow<'static, [u8]>, tag: Option<&str>) -> Response {
+fn respond(
+    code: StatusCode,
+    name: &str,
+    policy: &str,
+    bytes: Cow<'static, [u8]>,
+    tag: Option<&str>,
+    encoding: Option<&'static str>,
+) -> Response {
     let bytes = match bytes {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => Bytes::from(bytes),
@@ -78,11 +128,15 @@ fn respond(code: StatusCode, name: &str, policy: &str, bytes: Cow<'static, [u8]>
         .status(code)
         .header(header::CONTENT_TYPE, content_type(name))
         .header(header::CACHE_CONTROL, caching)
+        .header(header::VARY, "accept-encoding")
         .header("cross-origin-opener-policy", "same-origin");
     if let Ok(policy) = HeaderValue::from_str(policy)
         && !policy.is_empty()
     {
         builder = builder.header(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    if let Some(encoding) = encoding {
+        builder = builder.header(header::CONTENT_ENCODING, encoding);
     }
     if let Some(tag) = tag {
         builder = builder.header(header::ETAG, tag);
@@ -168,6 +222,19 @@ mod tests {
         assert!(policy.contains("script-src 'self' 'wasm-unsafe-eval';"));
         assert!(policy.contains("connect-src 'self' ws://127.0.0.1:8081;"));
         assert!(!policy.contains("unsafe-inline"));
+    }
+
+    #[test]
+    fn a_browser_says_how_it_takes_files() {
+        for (accepted, br, gzip) in [
+            ("", false, false),
+            ("gzip, deflate, br, zstd", true, true),
+            ("gzip;q=0.5,BR;q=0", false, true),
+            ("br; q=0.1", true, false),
+            ("brotli, xgzip, gzip;q=nonsense", false, false),
+        ] {
+            assert_eq!((takes(accepted, "br"), takes(accepted, "gzip")), (br, gzip), "{accepted}");
+        }
     }
 
     #[test]
