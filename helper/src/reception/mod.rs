@@ -15,6 +15,8 @@ mod plan;
 mod said;
 mod search;
 mod signals;
+#[cfg(test)]
+mod tests;
 mod words;
 
 pub use consumer::{Consumer, Happening};
@@ -291,7 +293,7 @@ impl<C: Consumer> Reception<'_, C> {
             }
             (News::Broken(error), Way::Tunnel(relay)) => {
                 let status = self.narrator.broken(relay, error);
-                self.unless_shown(way, status);
+                self.unless_data_comes(status);
             }
             (News::Event(event), Way::Tunnel(relay)) => {
                 self.flow.consumer(|consumer| {
@@ -299,7 +301,7 @@ impl<C: Consumer> Reception<'_, C> {
                 });
                 let told = self.narrator.event(relay, event);
                 match (told.status, told.routine) {
-                    (Some(status), _) => self.unless_shown(way, status),
+                    (Some(status), _) => self.unless_data_comes(status),
                     (None, false) => self.step(&format!("{event}.")),
                     (None, true) => tracing::debug!("{event}"),
                 }
@@ -311,14 +313,18 @@ impl<C: Consumer> Reception<'_, C> {
         }
     }
 
-    /// How a tunnel stands is how the channel stands, unless that comes by another path.
-    fn unless_shown(&mut self, way: Way, status: Status) {
-        if self.shown.is_some_and(|shown| shown != way && self.comes(shown)) {
+    /// How a tunnel stands is how the channel stands only while no data comes: a relay may send what it was asked for
+    /// before while a question to it is still open.
+    fn unless_data_comes(&mut self, status: Status) {
+        if self.data_comes() {
             self.step(&status.sentence);
-            self.narrator.still_receiving();
         } else {
             self.status(Some(status));
         }
+    }
+
+    fn data_comes(&self) -> bool {
+        self.shown.is_some_and(|shown| self.comes(shown))
     }
 
     fn look(&mut self, now: Instant, choice: &mut Choice, search: Option<&mut Search<'_, C>>) {
@@ -329,6 +335,10 @@ impl<C: Consumer> Reception<'_, C> {
             search.look();
         }
         self.compare(now, choice);
+        if self.data_comes() {
+            let status = self.narrator.flows_again();
+            self.status(status);
+        }
         match self.flow.verdict() {
             None => {}
             Some(Verdict::Fine) => {
@@ -387,8 +397,9 @@ impl<C: Consumer> Reception<'_, C> {
         self.flow.meter(|meter| meter.last().is_some_and(|last| last.elapsed() < PATIENCE))
     }
 
-    fn status(&self, status: Option<Status>) {
+    fn status(&mut self, status: Option<Status>) {
         if let Some(status) = status {
+            self.narrator.told(&status);
             self.flow.status(status);
         }
     }

@@ -3,8 +3,8 @@
 use super::flow::{Flow, Way};
 use super::search::{Channel, Copy};
 use super::{Consumer, Network};
-use crate::transport::Batch;
 use crate::transport::native::Native;
+use crate::transport::{Batch, Received};
 use crate::tunnel::{Line, News, Tally};
 use std::io;
 use std::sync::Arc;
@@ -69,8 +69,11 @@ async fn read(native: &Native, batch: &mut Batch, line: &impl Line) -> Option<io
     loop {
         tokio::select! {
             received = native.receive(batch) => {
-                if let Err(error) = received {
-                    return Some(error);
+                match received {
+                    Ok(Received::Datagrams) => {}
+                    // The batch still holds what came before.
+                    Ok(Received::Unreachable) => continue,
+                    Err(error) => return Some(error),
                 }
                 let now = Instant::now();
                 native.for_each(batch, |arrival| {

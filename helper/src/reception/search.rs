@@ -206,6 +206,7 @@ impl<'a, C: Consumer> Search<'a, C> {
                         None => ("No relay was found.".to_owned(), "Name one with ?relay= or --relay."),
                     };
                     let status = narrator.failed(sentence, advice);
+                    narrator.told(&status);
                     self.flow.status(status);
                 }
                 self.race.complete(now);

@@ -23,6 +23,7 @@ pub(super) struct Told {
 /// Follows a tunnel and puts it into words.
 pub(super) struct Narrator {
     channel: String,
+    /// Of the last status that was told.
     phase: Phase,
     relay: Option<SocketAddr>,
     had_data: bool,
@@ -48,8 +49,7 @@ impl Narrator {
         }
     }
 
-    fn status(&mut self, phase: Phase, sentence: String, advice: Option<&str>) -> Status {
-        self.phase = phase;
+    fn status(&self, phase: Phase, sentence: String, advice: Option<&str>) -> Status {
         Status { phase, sentence, advice: advice.map(str::to_owned), relay: self.relay.map(|relay| relay.to_string()) }
     }
 
@@ -87,9 +87,9 @@ impl Narrator {
         }
     }
 
-    /// What is shown goes on, whatever else was said.
-    pub(super) fn still_receiving(&mut self) {
-        self.phase = Phase::Receiving;
+    /// A status was told. Those that were only made do not count: nobody has read them.
+    pub(super) fn told(&mut self, status: &Status) {
+        self.phase = status.phase;
     }
 
     /// The relay that was found at the address a tunnel was opened to.
@@ -159,8 +159,11 @@ impl Narrator {
         self.had_data
     }
 
-    /// After a silence.
+    /// Data comes: what must be said where that is not what was told.
     pub(super) fn flows_again(&mut self) -> Option<Status> {
+        if self.not_ts && self.phase == Phase::Failed {
+            return None;
+        }
         (self.phase != Phase::Receiving).then(|| if self.not_ts { self.not_ts() } else { self.comes_again() })
     }
 
