@@ -6,6 +6,7 @@
 use super::Consumer;
 use super::meter::{Meter, Verdict};
 use super::said::Said;
+use crate::amt::gateway::Event;
 use crate::merge::{Delivery, Merge, PathId};
 use crate::tunnel::{Line, News};
 use amt_shared::stats::ChannelStats;
@@ -79,11 +80,16 @@ impl<C: Consumer> Flow<C> {
 
     /// A new path.
     pub(super) fn path(self: &Arc<Self>, way: Way) -> Arc<Path<C>> {
+        self.path_of_copy(way, true)
+    }
+
+    /// The same for one copy of the channel. Copies share a tunnel: what concerns all of it is told by the first.
+    pub(super) fn path_of_copy(self: &Arc<Self>, way: Way, first: bool) -> Arc<Path<C>> {
         let mut state = self.lock();
         let id = state.free_path();
         state.paths.push((id, way, None));
         drop(state);
-        Arc::new(Path { id, way, flow: Arc::clone(self) })
+        Arc::new(Path { id, way, first, flow: Arc::clone(self) })
     }
 
     /// Calls `with` with the consumer, while there is one.
@@ -216,6 +222,8 @@ fn deliver<C: Consumer>(meter: &mut Meter, consumer: &mut C, now: Instant, deliv
 pub(super) struct Path<C: Consumer> {
     id: PathId,
     way: Way,
+    /// Of those that share a tunnel.
+    first: bool,
     flow: Arc<Flow<C>>,
 }
 
@@ -260,6 +268,9 @@ impl<C: Consumer> Line for Path<C> {
     }
 
     fn news(&self, news: News) {
+        if !self.first && !is_of_one_membership(&news) {
+            return;
+        }
         self.tell(Told::News(self.way, Instant::now(), news));
     }
 }
@@ -272,9 +283,20 @@ impl<C: Consumer> Drop for Path<C> {
     }
 }
 
+/// Whether it concerns one membership, and not the tunnel that others share.
+fn is_of_one_membership(news: &News) -> bool {
+    matches!(
+        news,
+        News::Event(Event::Receiving { .. } | Event::Silent { .. } | Event::Report { membership: Some(_), .. })
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::amt::gateway::Cause;
+    use crate::membership::Membership;
+    use crate::tunnel::Tally;
     use amt_shared::wire::Status;
 
     /// Counts datagrams.
@@ -289,6 +311,24 @@ mod tests {
         fn status(&mut self, _: Status) {}
         fn step(&mut self, _: &str) {}
         fn stats(&mut self, _: &ChannelStats) {}
+    }
+
+    #[test]
+    fn what_two_copies_share_is_told_once_and_what_concerns_one_by_itself() {
+        let (sender, mut told) = mpsc::unbounded_channel();
+        let flow = Flow::new(Count(0), sender);
+        let relay = SocketAddr::from(([192, 0, 2, 1], 2268));
+        let copies = [true, false].map(|first| flow.path_of_copy(Way::Tunnel(relay), first));
+        let tell = |news: News| copies.iter().for_each(|copy| copy.news(news.clone()));
+        tell(News::Tally(Tally { socket_dropped: 7, ..Tally::default() }));
+        tell(News::Broken("no route".into()));
+        tell(News::Event(Event::Discovery { to: relay, attempt: 1, cause: Cause::Start }));
+        assert_eq!(std::iter::from_fn(|| told.try_recv().ok()).count(), 3);
+        for (copy, last) in copies.iter().zip([1, 2]) {
+            let membership = Membership::new([232, 0, 0, last].into(), None).unwrap();
+            copy.news(News::Event(Event::Receiving { relay, membership }));
+        }
+        assert_eq!(std::iter::from_fn(|| told.try_recv().ok()).count(), 2);
     }
 
     #[test]

@@ -278,8 +278,8 @@ impl<'a, C: Consumer> Search<'a, C> {
             // Nobody wrote it down: a person should see where it comes from.
             self.flow.step(&format!("Trying the relay {relay}, known from {origin}."));
         }
-        let leases = self.channel.copies().filter_map(|Copy { membership, port }| {
-            let line = self.flow.path(Way::Tunnel(relay));
+        let leases = self.channel.copies().enumerate().filter_map(|(place, Copy { membership, port })| {
+            let line = self.flow.path_of_copy(Way::Tunnel(relay), place == 0);
             self.network.tunnels.take(&Wanted { membership, port, relay, discover }, line)
         });
         let leases = leases.collect();
