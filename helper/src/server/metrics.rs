@@ -4,6 +4,7 @@
 //! is asked for. Counters begin anew with a channel; scrapers know that from counters everywhere.
 
 use super::Report;
+use super::negotiation::quality;
 use amt_shared::AmtUrl;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::Phase;
@@ -41,17 +42,8 @@ impl Format {
     /// What suits an `Accept` header best (RFC 9110, 12.5.1). Who asks for neither gets the older one: a text is
     /// better than a refusal.
     pub(super) fn negotiate(accept: &str) -> Self {
-        let quality = |media: &str| {
-            let ranges = accept.split(',').filter_map(|range| {
-                let mut parts = range.split(';').map(str::trim);
-                let named = parts.next()?.eq_ignore_ascii_case(media);
-                let quality = parts.find_map(|part| part.strip_prefix("q=")).map_or(Ok(1.0), str::parse::<f32>);
-                named.then_some(quality.unwrap_or(0.0))
-            });
-            ranges.fold(0.0, f32::max)
-        };
-        let open = quality("application/openmetrics-text");
-        if open > 0.0 && open >= quality("text/plain") { Self::OpenMetrics } else { Self::Prometheus }
+        let open = quality(accept, "application/openmetrics-text");
+        if open > 0.0 && open >= quality(accept, "text/plain") { Self::OpenMetrics } else { Self::Prometheus }
     }
 
     pub(super) fn content_type(self) -> &'static str {

@@ -3,6 +3,7 @@
 mod connections;
 mod listener;
 mod metrics;
+mod negotiation;
 mod origin;
 mod page;
 mod places;
@@ -177,8 +178,7 @@ impl Counts {
 }
 
 fn exposition(report: Report, headers: &HeaderMap) -> Response {
-    let accept = headers.get_all(header::ACCEPT).iter().filter_map(|value| value.to_str().ok());
-    let format = Format::negotiate(&accept.collect::<Vec<_>>().join(","));
+    let format = Format::negotiate(&negotiation::list(headers, header::ACCEPT));
     let mut response = metrics::text(report, format).into_response();
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(format.content_type()));
     response.headers_mut().insert(header::VARY, HeaderValue::from_static("accept"));

@@ -4,6 +4,7 @@
 //! from `dist/` when they are asked for; in a release build each is there packed as well (`build.rs`), for browsers that
 //! take it so (RFC 9110, 12.5.3).
 
+use super::negotiation::{list, quality};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use sha2::{Digest, Sha256};
@@ -46,10 +47,8 @@ fn file(path: &str) -> Option<(Cow<'static, [u8]>, String)> {
 
 /// The same file packed, and how, where the browser takes it so.
 fn packed(name: &str, headers: &HeaderMap) -> Option<(Cow<'static, [u8]>, &'static str)> {
-    let accepted: Vec<_> =
-        headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok()).collect();
-    let accepted = accepted.join(",");
-    ENCODINGS.into_iter().filter(|(encoding, _)| takes(&accepted, encoding)).find_map(|(encoding, ending)| {
+    let accepted = list(headers, header::ACCEPT_ENCODING);
+    ENCODINGS.into_iter().filter(|(encoding, _)| quality(&accepted, encoding) > 0.0).find_map(|(encoding, ending)| {
         #[cfg(feature = "page")]
         {
             let file = <Packed as rust_embed::RustEmbed>::get(&format!("{name}{ending}"))?;
@@ -60,15 +59,6 @@ fn packed(name: &str, headers: &HeaderMap) -> Option<(Cow<'static, [u8]>, &'stat
             let _ = (name, ending, encoding);
             None
         }
-    })
-}
-
-/// Whether an `Accept-Encoding` names this encoding, with any weight but 0.
-fn takes(accepted: &str, encoding: &str) -> bool {
-    accepted.split(',').any(|item| {
-        let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
-        let weight = weight.trim().strip_prefix("q=").and_then(|weight| weight.trim().parse::<f32>().ok());
-        name.trim().eq_ignore_ascii_case(encoding) && weight.is_some_and(|weight| weight > 0.0)
     })
 }
 
@@ -233,7 +223,8 @@ mod tests {
             ("br; q=0.1", true, false),
             ("brotli, xgzip, gzip;q=nonsense", false, false),
         ] {
-            assert_eq!((takes(accepted, "br"), takes(accepted, "gzip")), (br, gzip), "{accepted}");
+            let takes = |encoding| quality(accepted, encoding) > 0.0;
+            assert_eq!((takes("br"), takes("gzip")), (br, gzip), "{accepted}");
         }
     }
 
