@@ -58,16 +58,10 @@ impl Framer {
     /// gives the frame of what came before that.
     pub(super) fn lost(&mut self, missing: u16) -> Option<Frame> {
         let before = self.finish();
-        self.missing = match (self.gap, self.missing) {
-            (false, _) => missing,
-            (true, 0) => 0,
-            (true, before) => {
-                if missing == 0 {
-                    0
-                } else {
-                    before.saturating_add(missing)
-                }
-            }
+        self.missing = match (self.gap, self.missing, missing) {
+            (false, ..) => missing,
+            (true, 0, _) | (true, _, 0) => 0,
+            (true, before, more) => before.saturating_add(more),
         };
         self.gap = true;
         before

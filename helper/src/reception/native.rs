@@ -71,7 +71,6 @@ async fn read(native: &Native, batch: &mut Batch, line: &impl Line) -> Option<io
             received = native.receive(batch) => {
                 match received {
                     Ok(Received::Datagrams) => {}
-                    // The batch still holds what came before.
                     Ok(Received::Unreachable) => continue,
                     Err(error) => return Some(error),
                 }
