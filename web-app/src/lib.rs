@@ -6,6 +6,7 @@
 #[cfg(not(target_arch = "wasm32"))]
 pub mod fuzzing;
 pub mod page;
+mod pause;
 pub mod player;
 pub mod segmenter;
 pub mod sound;

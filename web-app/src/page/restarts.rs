@@ -2,6 +2,7 @@
 //! Pure: whoever drives it has the worker and the clock.
 
 use super::status::Helper;
+use crate::pause::growing;
 use crate::worker::silence::Silence;
 
 const FIRST_PAUSE_MS: f64 = 500.0;
@@ -93,7 +94,7 @@ impl Restarts {
                 self.losses = 0;
             }
         }
-        let pause = (FIRST_PAUSE_MS * f64::from(1 << self.losses.min(8))).min(LONGEST_PAUSE_MS);
+        let pause = growing(FIRST_PAUSE_MS, self.losses, LONGEST_PAUSE_MS);
         self.losses += 1;
         self.state = if self.losses < LOSSES_MAX { State::Pausing(self.now_ms + pause) } else { State::GivenUp };
     }

@@ -1,5 +1,7 @@
 //! When to begin again after an error. Pure; times in seconds.
 
+use crate::pause::growing;
+
 /// The first recovery comes at once, each further one within this time later than the one before.
 const MEMORY: f64 = 15.0;
 const PAUSE: f64 = 0.25;
@@ -20,7 +22,7 @@ impl Recovery {
         self.troubles.retain(|trouble| now - trouble < MEMORY);
         let pause = match self.troubles.len() {
             0 => 0.0,
-            again => (PAUSE * f64::from(1 << again)).min(PAUSE_MAX),
+            again => growing(PAUSE, again as u32, PAUSE_MAX),
         };
         if self.troubles.len() == TROUBLES_MAX {
             self.troubles.remove(0);

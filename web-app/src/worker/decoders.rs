@@ -4,6 +4,7 @@
 //! and all its decoders with it. So many failures in a row are the end of it until a channel begins anew.
 
 use super::message::SoundMissing;
+use crate::pause::growing;
 use crate::segmenter::{SoundCodec, SoundDecoder};
 
 const FIRST_PAUSE_MS: f64 = 500.0;
@@ -145,7 +146,7 @@ impl Decoders {
         {
             self.failures = 0;
         }
-        let pause = (FIRST_PAUSE_MS * f64::from(1 << self.failures.min(16))).min(LONGEST_PAUSE_MS);
+        let pause = growing(FIRST_PAUSE_MS, self.failures, LONGEST_PAUSE_MS);
         self.failures += 1;
         let again = self.failures < FAILURES_MAX;
         self.stage = if again { Stage::Pausing(self.now_ms + pause) } else { Stage::GivenUp };

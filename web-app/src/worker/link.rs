@@ -6,6 +6,7 @@
 //! long, is lost even where no one has closed it. After a loss it connects again, with a growing pause.
 
 use super::silence::Silence;
+use crate::pause::growing;
 
 const FIRST_PAUSE_MS: f64 = 250.0;
 const LONGEST_PAUSE_MS: f64 = 3000.0;
@@ -108,7 +109,7 @@ impl Link {
     }
 
     fn lost(&mut self, silent: bool) -> Step {
-        let pause = (FIRST_PAUSE_MS * f64::from(1 << self.attempts.min(8))).min(LONGEST_PAUSE_MS);
+        let pause = growing(FIRST_PAUSE_MS, self.attempts, LONGEST_PAUSE_MS);
         self.attempts += 1;
         self.state = State::Pausing(self.now_ms + pause);
         Step::Lost { silent }
