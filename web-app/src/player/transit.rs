@@ -191,11 +191,10 @@ impl Transit {
         self.rest = rest;
         let held_up = nth_worst(hold_ups, HELD_UP_USUALLY - 1).filter(|_| often);
         // What was worse by little costs less delay than the stalls that it would make.
-        let ordinary = |rest: f64| {
-            let worst = self.buckets.iter().map(|bucket| bucket.max).filter(|max| *max <= rest + ORDINARY);
-            worst.fold(rest, f64::max)
-        };
-        self.usual = rest.map(|rest| held_up.map_or(ordinary(rest), |held_up| held_up.max(ordinary(rest))));
+        self.usual = rest.map(|rest| {
+            let ordinary = self.buckets.iter().map(|bucket| bucket.max).filter(|max| *max <= rest + ORDINARY);
+            ordinary.chain(held_up).fold(rest, f64::max)
+        });
     }
 }
 
