@@ -2,7 +2,7 @@
 //! of black and white cells along its top.
 
 use crate::Browser;
-use crate::within;
+use crate::{until, within};
 use anyhow::{Result, bail};
 use serde::Deserialize;
 use std::time::Duration;
@@ -81,6 +81,16 @@ impl Browser {
             Ok(Some(record))
         })
         .await
+    }
+
+    /// Waits until fifty more pictures are shown.
+    ///
+    /// # Errors
+    /// Where they do not come.
+    pub async fn moves_on(&self) -> Result<()> {
+        let before = self.strip_record().await?.frames.len();
+        until("the picture moves", async || Ok((self.strip_record().await?.frames.len() > before + 50).then_some(())))
+            .await
     }
 
     /// What was recorded so far.

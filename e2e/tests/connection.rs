@@ -25,11 +25,7 @@ async fn a_connection_that_hangs_without_being_closed_is_told_and_made_anew() {
         let back = Instant::now();
         browser.phase("playing").await?;
         println!("FIGURE: plays again {:.1} s after it can", back.elapsed().as_secs_f64());
-        let before = browser.strip_record().await?.frames.len();
-        until("the picture moves", async || {
-            Ok((browser.strip_record().await?.frames.len() > before + 50).then_some(()))
-        })
-        .await?;
+        browser.moves_on().await?;
         browser.close().await
     })
     .await;

@@ -2,7 +2,7 @@
 
 use amt_e2e::helper::relay_only;
 use amt_e2e::stage::{free_udp_port, on_stage};
-use amt_e2e::{Browser, Helper, until};
+use amt_e2e::{Browser, Helper};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 
 #[tokio::test]
@@ -23,11 +23,7 @@ async fn the_page_plays_on_by_itself_when_the_helper_is_started_again() {
 
         let _again = Helper::start_at(stage, helper.address, &arguments).await?;
         browser.phase("playing").await?;
-        let before = browser.strip_record().await?.frames.len();
-        until("the picture moves", async || {
-            Ok((browser.strip_record().await?.frames.len() > before + 50).then_some(()))
-        })
-        .await?;
+        browser.moves_on().await?;
         browser.close().await
     })
     .await;

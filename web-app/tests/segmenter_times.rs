@@ -14,23 +14,11 @@ fn options(wait_for_random_access: bool) -> Options {
 
 /// A fixture three times over without a seam, the PES packets of its picture changed.
 fn broadcast(name: &str, change: impl Fn(usize, &mut Pes)) -> Vec<u8> {
-    let clip = pes_packets(&fixture(name));
-    let mut all = Vec::new();
-    for (pid, period) in [(VIDEO, 3 * 90_000), (AUDIO, 142 * 1920)] {
-        for round in 0..3 {
-            all.extend(clip.iter().filter(|pes| pes.pid == pid).cloned().map(|mut pes| {
-                pes.pts = pes.pts.map(|pts| pts + round * period);
-                pes.dts = pes.dts.map(|dts| dts + round * period);
-                pes
-            }));
-        }
-    }
-    all.sort_by_key(|pes| pes.dts.or(pes.pts));
     let mut muxer = Muxer::default();
     muxer.pat(&[(1, PMT)]);
     muxer.pmt(PMT, 1, 0, &[(0x1B, VIDEO), (0x0F, AUDIO)]);
     let mut number = 0;
-    for mut pes in all {
+    for mut pes in seamless(name, 3) {
         if pes.pid == VIDEO {
             change(number, &mut pes);
             number += 1;

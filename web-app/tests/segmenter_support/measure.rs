@@ -21,12 +21,12 @@ pub fn missing(all: &[u32], some: &[u32]) -> usize {
     all.len() - some.len()
 }
 
-/// `fixture("clip")`, 12 s of it without any seam, packet by packet.
-pub fn endless() -> Vec<[u8; 188]> {
-    let clip = pes_packets(&fixture("clip"));
+/// The PES packets of a fixture of three seconds, so often over without any seam.
+pub fn seamless(name: &str, rounds: u64) -> Vec<Pes> {
+    let clip = pes_packets(&fixture(name));
     let mut all = Vec::new();
     for (pid, period) in [(VIDEO, 3 * 90_000), (AUDIO, 142 * 1920)] {
-        for round in 0..4 {
+        for round in 0..rounds {
             all.extend(clip.iter().filter(|pes| pes.pid == pid).cloned().map(|mut pes| {
                 pes.pts = pes.pts.map(|pts| pts + round * period);
                 pes.dts = pes.dts.map(|dts| dts + round * period);
@@ -35,6 +35,12 @@ pub fn endless() -> Vec<[u8; 188]> {
         }
     }
     all.sort_by_key(|pes| pes.dts.or(pes.pts));
+    all
+}
+
+/// `fixture("clip")`, 12 s of it without any seam, packet by packet.
+pub fn endless() -> Vec<[u8; 188]> {
+    let all = seamless("clip", 4);
     let mut muxer = Muxer::default();
     for (index, pes) in all.iter().enumerate() {
         if index % 10 == 0 {

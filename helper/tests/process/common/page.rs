@@ -28,6 +28,23 @@ impl Page {
         Self::over(stream, helper).await
     }
 
+    /// Tunes in to these one after the other, until the helper says that it has as many channels as it can.
+    pub(crate) async fn fill(&mut self, urls: impl Iterator<Item = String>) {
+        for url in urls {
+            self.tune(&url).await;
+        }
+        let bounded = timeout(PATIENCE, async {
+            loop {
+                if let Received::Message(FromHelper::Status(status)) = self.next().await
+                    && status.sentence.contains("as many channels as it can")
+                {
+                    return;
+                }
+            }
+        });
+        bounded.await.expect("the helper says that it has too many channels");
+    }
+
     /// A page whose system takes little that it does not read.
     pub(crate) async fn open_slow(helper: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
