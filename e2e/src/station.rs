@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 /// How often it looks at its socket and at the clock.
 const TICK: Duration = Duration::from_millis(1);
 
-/// Each station has a group of its own: a helper keeps to the channel that it has as long as it can.
+/// Each station has a group of its own, as nearly as the process's number tells it from others: a helper keeps to the channel
+/// that it has as long as it can.
 static STATIONS: AtomicU8 = AtomicU8::new(0);
 
 /// A station on the air until it is dropped.
@@ -38,7 +39,7 @@ impl Station {
         let address = socket.local_addr()?;
         let over = Arc::new(AtomicBool::new(false));
         let ended = over.clone();
-        let group = Ipv4Addr::new(232, 9, 10, STATIONS.fetch_add(1, Ordering::Relaxed));
+        let group = Ipv4Addr::new(232, 9, std::process::id() as u8, STATIONS.fetch_add(1, Ordering::Relaxed));
         let thread = std::thread::spawn(move || play(&socket, group, &ts, &datagrams, &ended));
         Ok(Self { address, group, over, thread: Some(thread) })
     }

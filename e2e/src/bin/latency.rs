@@ -4,8 +4,10 @@ use amt_e2e::latency::{delays, percentile, read_frame_log};
 use amt_e2e::{Browser, Helper, Stage};
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
-use std::fs;
-use std::time::Duration;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 /// Plays the demo in headless Chromium and measures from the relay's sending to the screen.
 #[derive(Parser)]
@@ -16,7 +18,17 @@ struct Options {
     /// Seconds to let it settle.
     #[arg(long, default_value_t = 10)]
     settle: u64,
+    /// Writes what the player does, four times a second, to this file.
+    #[arg(long)]
+    trace: Option<PathBuf>,
 }
+
+/// What a line of the trace holds, as a script.
+const TRACED: &str = "(() => {
+    const video = document.querySelector('video'), of = document.querySelector('#figures').dataset;
+    return [performance.now(), video.currentTime, video.playbackRate, video.preservesPitch, of.targetMs, of.delayMs,
+        of.bufferMs, of.stalls].join(' ');
+})()";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -27,9 +39,10 @@ async fn main() -> Result<()> {
     let browser = Browser::start(&stage).await?;
     browser.open(&helper.page()).await?;
     browser.phase("playing").await?;
-    tokio::time::sleep(Duration::from_secs(options.settle)).await;
+    let mut trace = options.trace.as_ref().map(File::create).transpose().context("the trace cannot be written")?;
+    look_on(&browser, options.settle, trace.as_mut()).await?;
     browser.record_strip().await?;
-    tokio::time::sleep(Duration::from_secs(options.seconds)).await;
+    look_on(&browser, options.seconds, trace.as_mut()).await?;
     let record = browser.strip_record().await?;
     let playback = browser.playback().await?;
     let figures = browser.figures().await?;
@@ -71,6 +84,21 @@ async fn main() -> Result<()> {
             let around = found.displayed.get(around).unwrap_or_default();
             println!("  around it, ms: {:?}", around.iter().map(|delay| delay.round()).collect::<Vec<_>>());
         }
+    }
+    Ok(())
+}
+
+/// Lets time pass, and traces meanwhile where that is wanted.
+async fn look_on(browser: &Browser, seconds: u64, trace: Option<&mut File>) -> Result<()> {
+    let length = Duration::from_secs(seconds);
+    let Some(trace) = trace else {
+        tokio::time::sleep(length).await;
+        return Ok(());
+    };
+    let begun = Instant::now();
+    while begun.elapsed() < length {
+        writeln!(trace, "{}", browser.value(TRACED).await?.as_str().unwrap_or_default())?;
+        tokio::time::sleep(Duration::from_millis(250)).await;
     }
     Ok(())
 }

@@ -1,14 +1,35 @@
-//! A station for looking at a page by hand: plays a transport stream round and round through a relay of its own and
-//! prints the address of its channel.
+//! A station for looking at a page by hand.
 
 use amt_e2e::Station;
 use anyhow::{Context, Result};
+use clap::Parser;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
-fn main() -> Result<()> {
-    let path = std::env::args_os().nth(1).context("usage: station FILE.ts")?;
-    let station = Station::start(std::fs::read(&path).with_context(|| format!("cannot read {}", path.display()))?)?;
-    println!("{}", station.url());
-    loop {
-        std::thread::park();
+/// Plays a transport stream round and round through a relay of its own, and prints the address of its channel.
+#[derive(Parser)]
+struct Options {
+    /// The transport stream, in packets of 188 bytes; its own clock says how fast it goes
+    #[arg(value_name = "FILE.ts")]
+    file: PathBuf,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match station(&options.file) {
+        Ok(station) => {
+            println!("{}", station.url());
+            loop {
+                std::thread::park();
+            }
+        }
+        Err(error) => {
+            eprintln!("station: {error:#}");
+            ExitCode::FAILURE
+        }
     }
+}
+
+fn station(file: &Path) -> Result<Station> {
+    Station::start(std::fs::read(file).with_context(|| format!("cannot read {}", file.display()))?)
 }
