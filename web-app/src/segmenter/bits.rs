@@ -3,6 +3,9 @@
 //! Headers are a chain of calls of these, and each call that is made a loop in its place is more for a browser to load:
 //! so they stay calls.
 
+/// So many bits can be looked at from any place, with one load of eight bytes.
+const AHEAD: u32 = u64::BITS - 7;
+
 /// Reads bits; `None` once there are no more.
 #[derive(Clone, Debug)]
 pub(super) struct BitReader<'a> {
@@ -27,11 +30,6 @@ impl<'a> BitReader<'a> {
 
     #[inline(never)]
     pub(super) fn bit(&mut self) -> Option<bool> {
-        self.next()
-    }
-
-    #[inline]
-    fn next(&mut self) -> Option<bool> {
         let byte = *self.bytes.get(self.at / 8)?;
         let bit = byte >> (7 - self.at % 8) & 1 == 1;
         self.at += 1;
@@ -41,11 +39,31 @@ impl<'a> BitReader<'a> {
     /// Up to 32 bits.
     #[inline(never)]
     pub(super) fn bits(&mut self, count: u32) -> Option<u32> {
-        let mut value = 0;
-        for _ in 0..count {
-            value = value << 1 | u32::from(self.next()?);
-        }
-        Some(value)
+        let value = self.ahead() >> (u64::BITS - 1 - count) >> 1;
+        self.pass(count)?;
+        Some(value as u32)
+    }
+
+    /// What comes next, the first bit highest: all of `AHEAD` bits at least, with zeros behind the end.
+    #[inline]
+    fn ahead(&self) -> u64 {
+        let rest = self.bytes.get(self.at / 8..).unwrap_or_default();
+        let word = match rest.first_chunk() {
+            Some(word) => u64::from_be_bytes(*word),
+            None => {
+                let mut word = [0; 8];
+                word.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+                u64::from_be_bytes(word)
+            }
+        };
+        word << (self.at % 8)
+    }
+
+    /// Passes over bits that are there.
+    #[inline]
+    fn pass(&mut self, count: u32) -> Option<()> {
+        let at = self.at + count as usize;
+        (at <= self.bytes.len() * 8).then(|| self.at = at)
     }
 
     /// The next `count` bits as bytes, wherever they begin, without passing over them; behind the last of them may
@@ -61,13 +79,17 @@ impl<'a> BitReader<'a> {
     /// An unsigned Exp-Golomb code (ISO/IEC 14496-10, 9.1).
     #[inline(never)]
     pub(super) fn ue(&mut self) -> Option<u32> {
-        let mut zeros = 0;
-        while !self.next()? {
-            zeros += 1;
-            if zeros > 31 {
-                return None;
-            }
+        let ahead = self.ahead();
+        let zeros = ahead.leading_zeros();
+        let count = 2 * zeros + 1;
+        if count <= AHEAD {
+            self.pass(count)?;
+            return Some((ahead >> (u64::BITS - count)) as u32 - 1);
         }
+        if zeros > 31 {
+            return None;
+        }
+        self.pass(zeros + 1)?;
         Some((1 << zeros) - 1 + self.bits(zeros)?)
     }
 
@@ -91,14 +113,19 @@ impl BitWriter {
     /// The lowest `count` bits of `value`.
     #[inline(never)]
     pub(super) fn put(&mut self, value: u32, count: u32) -> &mut Self {
-        for bit in (0..count).rev() {
+        let mut left = count;
+        while left > 0 {
             if self.used.is_multiple_of(8) {
                 self.bytes.push(0);
             }
+            let free = 8 - self.used % 8;
+            let taken = free.min(left);
+            left -= taken;
             if let Some(last) = self.bytes.last_mut() {
-                *last |= ((value >> bit & 1) as u8) << (7 - self.used % 8);
+                let bits = value >> left & ((1 << taken) - 1);
+                *last |= (bits << (free - taken)) as u8;
             }
-            self.used += 1;
+            self.used += taken;
         }
         self
     }
@@ -184,6 +211,41 @@ mod tests {
         let mut reader = BitReader::new(&[0; 5]);
         assert_eq!(reader.ue(), None);
         assert_eq!(BitReader::new(&[0xFF]).bits(9), None);
+        // The last code is cut off before its last bit.
+        assert_eq!(BitReader::new(&[0b0000_1000]).ue(), None);
+        assert_eq!(BitReader::new(&[0b0001_0000]).ue(), Some(7));
+        let mut behind = BitReader::new(&[0xFF; 20]);
+        behind.skip(161);
+        assert_eq!((behind.bit(), behind.bits(1), behind.bits(0), behind.ue()), (None, None, None, None));
+    }
+
+    #[test]
+    fn numbers_of_any_length_come_back_from_any_place() {
+        let lengths = || (0..9u32).flat_map(|from| (0..=32u32).map(move |count| (from, count)));
+        for (from, count) in lengths() {
+            let value = 0xA5C3_9617_u32.rotate_left(from * 3 + count).checked_shr(32 - count).unwrap_or(0);
+            let mut writer = BitWriter::default();
+            writer.put(u32::MAX, from).put(value, count).put(0b101, 3);
+            let bytes = writer.finish();
+            let mut reader = BitReader::new(&bytes);
+            reader.skip(from as usize);
+            let mut one_by_one = reader.clone();
+            let bitwise = (0..count).fold(0, |value, _| value << 1 | u32::from(one_by_one.bit().unwrap()));
+            assert_eq!((reader.bits(count), bitwise), (Some(value), value), "{count} bits from {from}");
+            assert_eq!(reader.bits(3), Some(0b101));
+        }
+        for (from, count) in lengths() {
+            let code = u32::MAX.checked_shr(32 - count).unwrap_or(0).min(u32::MAX - 1);
+            for code in [code, code / 2 + 1, code / 3] {
+                let mut writer = BitWriter::default();
+                writer.put(u32::MAX, from).ue(code);
+                let end = writer.used as usize;
+                let bytes = writer.finish();
+                let mut reader = BitReader::new(&bytes);
+                reader.skip(from as usize);
+                assert_eq!((reader.ue(), reader.position()), (Some(code), end), "{code} from {from}");
+            }
+        }
     }
 
     #[test]
