@@ -11,10 +11,12 @@
 //!
 //! and any mixture of them that does not contradict itself. SOURCE and GROUP are addresses or names, IPv6 in
 //! brackets; a relay may carry a port (`R1:2268`). The port of the channel is 1234 unless given; without a
-//! source the join is for any source (RFC 4607 calls that ASM). Parameters that are not known are passed
-//! over, as every player of these URLs does. [`AmtUrl`] prints itself in one canonical form that parses back
-//! to the same value.
+//! source the join is for any source (RFC 4607 calls that ASM). A parameter that is not known, stands twice or
+//! has no value is refused: a mistyped `relay=` must not look for other relays in silence. What other players and
+//! people write for a group is read as well, see [`form`]. [`AmtUrl`] prints itself in one canonical form that
+//! parses back to the same value.
 
+mod form;
 mod second;
 
 use alloc::borrow::ToOwned;
@@ -23,6 +25,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, Ipv6Addr};
 use core::str::FromStr;
+use form::{Form, Parameter};
 use serde::{Deserialize, Serialize};
 
 pub use second::SecondCopy;
@@ -73,9 +76,26 @@ pub enum UrlError {
     /// Nothing was given.
     #[error("The address is empty. Write it like amt://SOURCE@GROUP:PORT.")]
     Empty,
-    /// Another scheme, or none.
+    /// Another scheme, or what is no address.
     #[error("The address must start with amt://, like amt://SOURCE@GROUP:PORT.")]
     Scheme,
+    /// A parameter that is none.
+    #[error("“{given}” is not a parameter of an AMT address. {}", form::hint(*nearest))]
+    UnknownParameter {
+        /// As it was written.
+        given: String,
+        /// What may have been meant.
+        nearest: Option<&'static str>,
+    },
+    /// A parameter that stands twice.
+    #[error("The address has “{0}=” twice. Leave one of them out; several relays stand in one, like relay=A,B.")]
+    RepeatedParameter(&'static str),
+    /// A parameter without a value.
+    #[error("“{0}=” has no value. Give it one, or leave it out.")]
+    EmptyParameter(&'static str),
+    /// Commas without a relay between them.
+    #[error("“{0}” has an empty place for a relay. Write relays with one comma between them, like A,B.")]
+    EmptyRelay(String),
     /// No group, neither in its place nor as `multicast=`.
     #[error("The address names no multicast group. Write it like amt://SOURCE@GROUP:PORT.")]
     NoGroup,
@@ -105,7 +125,7 @@ pub enum UrlError {
     /// The timeout is not a number of seconds.
     #[error("“{0}” is not a timeout: it must be a whole number of seconds from 1 to 3600.")]
     Timeout(String),
-    /// Group, source, port or second copy stand twice, with different values.
+    /// Group, source or port stand twice, with different values.
     #[error("The address names the {0} twice, and not the same one. Leave one of them out.")]
     Contradiction(&'static str),
     /// `second=` without a group.
@@ -144,13 +164,20 @@ impl AmtUrl {
     }
 }
 
-/// Reads a list of relays separated by commas, as in `relay=`, `--relay` and `AMT_RELAY`. Blank entries are
-/// passed over.
+/// Reads a list of relays separated by commas, as in `relay=`, `--relay` and `AMT_RELAY`. A blank list has none: an
+/// environment variable is often empty where it is not wanted.
 ///
 /// # Errors
 /// The first entry that is no relay.
 pub fn parse_relays(list: &str) -> Result<Vec<RelayAddress>, UrlError> {
-    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).map(str::parse).collect()
+    if list.trim().is_empty() {
+        return Ok(Vec::new());
+    }
+    let relay = |entry: &str| match entry.trim() {
+        "" => Err(UrlError::EmptyRelay(list.to_owned())),
+        entry => entry.parse(),
+    };
+    list.split(',').map(relay).collect()
 }
 
 impl FromStr for AmtUrl {
@@ -161,10 +188,7 @@ impl FromStr for AmtUrl {
         if text.is_empty() {
             return Err(UrlError::Empty);
         }
-        let rest = match text.split_at_checked(6) {
-            Some((scheme, rest)) if scheme.eq_ignore_ascii_case("amt://") => rest,
-            _ => return Err(UrlError::Scheme),
-        };
+        let (form, rest) = Form::of(text)?;
         let rest = rest.split_once('#').map_or(rest, |(before, _)| before);
         let (authority, query) = rest.split_once('?').unwrap_or((rest, ""));
         let authority = authority.trim_end_matches('/');
@@ -175,28 +199,28 @@ impl FromStr for AmtUrl {
         let place = place.split_once('/').map_or(place, |(host, _)| host);
         let (host, mut port) = host_and_port(place)?;
         let mut group = named(host, Host::from_str)?;
+        form.check(group.as_ref())?;
 
         let mut relays = Vec::new();
         let mut timeout_seconds = None;
         let mut second = None;
-        for parameter in query.split('&') {
-            let (key, value) = parameter.split_once('=').unwrap_or((parameter, ""));
-            let value = percent_decoded(value);
-            let value = value.trim();
-            match key.to_ascii_lowercase().as_str() {
-                "relay" => relays.extend(parse_relays(value)?),
-                "timeout" if !value.is_empty() => {
+        for parameter in form.parameters(query) {
+            let (name, value) = parameter?;
+            match name {
+                Parameter::Relay => relays = parse_relays(&value)?,
+                Parameter::Timeout => {
                     let seconds = value.parse().ok().filter(|seconds| (1..=MAX_TIMEOUT_SECONDS).contains(seconds));
-                    timeout_seconds = Some(seconds.ok_or_else(|| UrlError::Timeout(value.to_owned()))?);
+                    timeout_seconds = Some(seconds.ok_or(UrlError::Timeout(value))?);
                 }
-                "source" => agree(&mut source, named(value, Host::from_str)?, "source")?,
-                "multicast" => {
-                    let (host, explicit) = host_and_port(value)?;
-                    agree(&mut group, named(host, Host::from_str)?, "group")?;
-                    agree(&mut port, explicit, "port")?;
+                Parameter::Source => agree(&mut source, value.parse()?, "source")?,
+                Parameter::Multicast => {
+                    let (host, explicit) = host_and_port(&value)?;
+                    agree(&mut group, host.parse()?, "group")?;
+                    if let Some(explicit) = explicit {
+                        agree(&mut port, explicit, "port")?;
+                    }
                 }
-                "second" => agree(&mut second, named(value, second::Written::parse)?, "second copy")?,
-                _ => {}
+                Parameter::Second => second = Some(second::Written::parse(&value)?),
             }
         }
 
@@ -214,15 +238,12 @@ fn named<T>(text: &str, parse: impl Fn(&str) -> Result<T, UrlError>) -> Result<O
     if text.is_empty() { Ok(None) } else { parse(text).map(Some) }
 }
 
-fn agree<T: PartialEq>(first: &mut Option<T>, second: Option<T>, what: &'static str) -> Result<(), UrlError> {
-    match (&first, second) {
-        (_, None) => Ok(()),
-        (Some(one), Some(other)) if *one != other => Err(UrlError::Contradiction(what)),
-        (_, other) => {
-            *first = other;
-            Ok(())
-        }
+fn agree<T: PartialEq>(first: &mut Option<T>, second: T, what: &'static str) -> Result<(), UrlError> {
+    if first.as_ref().is_some_and(|first| *first != second) {
+        return Err(UrlError::Contradiction(what));
     }
+    *first = Some(second);
+    Ok(())
 }
 
 fn check_group(group: &Host) -> Result<(), UrlError> {
@@ -290,25 +311,6 @@ fn host_and_port(text: &str) -> Result<(&str, Option<u16>), UrlError> {
         },
     };
     Ok((host, port))
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let digit = |i: usize| tail.get(i).and_then(|b| char::from(*b).to_digit(16));
-        match (first, digit(0), digit(1)) {
-            (b'%', Some(high), Some(low)) => {
-                bytes.push((high << 4 | low) as u8);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 impl FromStr for Host {
