@@ -8,7 +8,7 @@ use amt_helper::options::{Command, Demo, Distribution, Listen, Options, Probe, R
 use amt_helper::reception::Network;
 use amt_helper::reinject::{ReinjectSocket, Reinjector};
 use amt_helper::server::{Listening, Server, listen};
-use amt_helper::terminal::{finish, keep_stdout_for_data, say};
+use amt_helper::terminal::{be_quiet, finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
 use amt_helper::{privilege, probe, receive, terminal};
 use amt_shared::AmtUrl;
@@ -121,6 +121,9 @@ fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
 
 fn run_probe(options: &Probe) -> anyhow::Result<ExitCode> {
     keep_stdout_for_data();
+    if options.quiet {
+        be_quiet();
+    }
     let transports = Transports::open(options.tunnel.sockets.transport)?;
     give_up_root(&options.tunnel.sockets)?;
     say(transports.sentence());

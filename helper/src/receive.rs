@@ -7,10 +7,10 @@ use crate::channel::feed::{rate_line, with_advice};
 use crate::options::{Output, Receive};
 use crate::privilege::create_output;
 use crate::reception::{self, Consumer, Network, Plan};
-use crate::terminal::say;
+use crate::terminal::{Line, say, show_progress};
 use amt_shared::stats::ChannelStats;
 use amt_shared::ts::PACKET_LEN;
-use amt_shared::wire::{Phase, Status};
+use amt_shared::wire::Status;
 use anyhow::Context;
 use std::fs::File;
 use std::future::Future;
@@ -34,7 +34,6 @@ const LAST_WRITES: Duration = Duration::from_secs(5);
 const GOODBYE: Duration = Duration::from_secs(2);
 /// The most that goes into one datagram: seven transport packets, as everywhere in IPTV.
 const DATAGRAM: usize = 7 * PACKET_LEN;
-const LINE_EVERY: u64 = 5;
 
 /// Where the data goes, opened.
 pub enum Sink {
@@ -87,7 +86,6 @@ pub async fn run(options: &Receive, sink: Sink, network: &Network, stop: impl Fu
         began: false,
         stats: ChannelStats::default(),
         last: None,
-        seconds: 0,
     };
     let end = async {
         let mut seen = progress.subscribe();
@@ -164,7 +162,6 @@ struct Recorder {
     began: bool,
     stats: ChannelStats,
     last: Option<String>,
-    seconds: u64,
 }
 
 impl Consumer for Recorder {
@@ -185,7 +182,6 @@ impl Consumer for Recorder {
         if self.last.as_ref() != Some(&status.sentence) {
             say(with_advice(&status));
         }
-        self.seconds = if status.phase == Phase::Receiving { 0 } else { self.seconds };
         self.last = Some(status.sentence);
     }
 
@@ -195,9 +191,8 @@ impl Consumer for Recorder {
 
     fn stats(&mut self, stats: &ChannelStats) {
         self.stats = stats.clone();
-        self.seconds += 1;
-        if stats.silent_ms.is_some_and(|silent| silent < 1000) && self.seconds.is_multiple_of(LINE_EVERY) {
-            say(format_args!("{}.", rate_line(stats)));
+        if stats.silent_ms.is_some_and(|silent| silent < 1000) {
+            show_progress(Line::new(format_args!("{}.", rate_line(stats))));
         }
     }
 }

@@ -2,26 +2,23 @@
 
 use super::{Channel, lock};
 use crate::reception::Consumer;
-use crate::terminal::{Level, Line, say_line};
+use crate::terminal::{Level, Line, say_line, show_progress};
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{Phase, Status};
 use std::sync::Arc;
-
-/// Seconds between two lines with the rate.
-const LINE_EVERY: u32 = 5;
 
 /// Makes frames of what a tunnel brings, and lines of what it tells.
 pub(super) struct Feed {
     channel: Arc<Channel>,
     label: String,
     last: Option<Status>,
-    seconds: u32,
+    counters: Option<ChannelStats>,
 }
 
 impl Feed {
     pub(super) fn new(channel: Arc<Channel>) -> Self {
         let label = channel.plan.borrow().label();
-        Self { channel, label, last: None, seconds: 0 }
+        Self { channel, label, last: None, counters: None }
     }
 }
 
@@ -33,7 +30,9 @@ impl Feed {
             _ => Level::Info,
         };
         let relay = status.and_then(|status| status.relay.as_deref());
-        Line::new(sentence).channel(&self.label).relay(relay).level(level)
+        let line = Line::new(sentence).channel(&self.label).relay(relay).level(level);
+        let line = status.map(|status| status.phase).into_iter().fold(line, Line::phase);
+        self.counters.iter().fold(line, Line::counters)
     }
 }
 
@@ -60,7 +59,6 @@ impl Consumer for Feed {
         if self.last.as_ref().is_none_or(|last| last.sentence != status.sentence) {
             say_line(self.line(&with_advice(&status), Some(&status)));
         }
-        self.seconds = 0;
         self.last = Some(status.clone());
         self.channel.tell(status);
     }
@@ -71,11 +69,11 @@ impl Consumer for Feed {
 
     fn stats(&mut self, stats: &ChannelStats) {
         let stats = self.channel.count(stats);
-        self.seconds += 1;
-        let receiving = self.last.as_ref().is_some_and(|status| status.phase == Phase::Receiving);
-        if receiving && self.seconds.is_multiple_of(LINE_EVERY) {
-            self.step(&format!("{}, {} watching.", rate_line(&stats), stats.viewers));
+        if self.last.as_ref().is_some_and(|status| status.phase == Phase::Receiving) {
+            let line = format_args!("{}, {} watching.", rate_line(&stats), stats.viewers);
+            show_progress(Line::new(line).channel(&self.label));
         }
+        self.counters = Some(stats);
     }
 }
 

@@ -4,6 +4,7 @@
 //! it without anybody comparing them. A key serves every command that has the option. Whatever is wrong is told
 //! with its line, before anything else happens.
 
+use amt_shared::nearest::nearest;
 use clap::builder::ValueParser;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
@@ -40,7 +41,8 @@ type Wrong = (usize, String);
 fn read(command: &Command, text: &str) -> Result<Values, Wrong> {
     let table = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        (at, format!("this is not TOML: {}.", error.message().replace('\n', "; ")))
+        let other = || format!("this is not TOML: {}.", error.message().replace('\n', "; "));
+        (at, unquoted(text, at).unwrap_or_else(other))
     })?;
     let arguments = arguments(command);
     let mut values = Values::new();
@@ -62,11 +64,23 @@ fn read(command: &Command, text: &str) -> Result<Values, Wrong> {
     Ok(values)
 }
 
+/// What to write, where a text stands in this line without its quotation marks.
+fn unquoted(text: &str, at: usize) -> Option<String> {
+    let (key, value) = text.lines().nth(line_of(text, at) - 1)?.split_once('=')?;
+    let value = value.split_once('#').map_or(value, |(value, _)| value).trim();
+    let quoted = format!("{} = \"{value}\"", key.trim());
+    let bare = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}']);
+    (bare && DeTable::parse(&quoted).is_ok()).then(|| format!("a text stands in quotation marks: write {quoted}."))
+}
+
 fn unknown(key: &str, arguments: &[(&str, &Arg)]) -> String {
     let mut known: Vec<&str> = arguments.iter().map(|(name, _)| *name).collect();
     known.sort_unstable();
     known.dedup();
-    format!("there is no option “{key}”. There are: {}.", known.join(", "))
+    match nearest(key, known.iter().copied()) {
+        Some(meant) => format!("there is no option “{key}”. Did you mean “{meant}”?"),
+        None => format!("there is no option “{key}”. There are: {}.", known.join(", ")),
+    }
 }
 
 /// All arguments that a file may name, those of subcommands included.

@@ -93,11 +93,17 @@ fn a_key_serves_every_command_that_has_it_and_no_other() {
 #[test]
 fn what_is_wrong_is_told_with_its_line_and_what_is_allowed() {
     for (text, sentence) in [
-        ("\n\nrefesh = 3", "line 3: there is no option “refesh”. There are: allow-origin, "),
+        ("\n\nrefesh = 3", "line 3: there is no option “refesh”. Did you mean “refresh”?"),
         ("# one\nrefresh = 3", "line 2: “3” cannot be used for refresh: write whole seconds from 5 to 3600."),
         ("path = \"both\"", "line 1: “both” cannot be used for path: it takes native, amt, auto."),
         ("path = \"amt\"\npath = \"native\"", "line 2: this is not TOML: duplicate key."),
-        ("path = amt", "line 1: this is not TOML: "),
+        ("path = amt", "line 1: a text stands in quotation marks: write path = \"amt\"."),
+        (
+            "ecn = true\nrelay = relay.example # ours",
+            "line 2: a text stands in quotation marks: write relay = \"relay.ex",
+        ),
+        ("listen = 127.0.0.1:8081", "line 1: a text stands in quotation marks: write listen = \"127.0.0.1:8081\"."),
+        ("path amt", "line 1: this is not TOML: "),
         ("ecn = \"yes\"", "line 1: ecn takes true or false."),
         ("path = [\"amt\"]", "line 1: path takes one text"),
         ("refresh = true", "line 1: refresh takes one text"),
@@ -110,7 +116,7 @@ fn what_is_wrong_is_told_with_its_line_and_what_is_allowed() {
         ("allow-origin = [\"http://a.example\", \"*\"]", "line 1: “*” cannot be used for allow-origin: write it as"),
         ("url = \"http://232.0.2.1\"", "line 1: “http://232.0.2.1” cannot be used for url: The address must start"),
         ("listen = -1", "line 1: “-1” cannot be used for listen: write an address"),
-        ("[tunnel]\nrelay = \"a\"", "line 1: there is no option “tunnel”."),
+        ("[tunnel]\nrelay = \"a\"", "line 1: there is no option “tunnel”. There are: allow-origin, "),
         ("config = \"other.toml\"", "line 1: there is no option “config”."),
     ] {
         let complaint = complaint(text);

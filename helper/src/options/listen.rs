@@ -9,6 +9,7 @@ pub const DEFAULT_PORT: u16 = 8081;
 
 /// Where and to whom the page is served.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Serving the page")]
 pub struct Listen {
     /// Address and port to serve the page on; an address other than this machine's own needs --token
     #[arg(long, value_name = "[ADDR:]PORT", default_value = "127.0.0.1:8081", value_parser = parse_listen)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// Options that every command takes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Logging and configuration")]
 pub struct General {
     /// Take options from this TOML file; the command line and the environment go before it
     #[arg(long, value_name = "FILE", global = true, display_order = 900)]

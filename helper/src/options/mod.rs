@@ -17,6 +17,7 @@ pub use tunnel::{PathChoice, RelayList, Sockets, TransportChoice, Tunnel};
 
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::UrlError;
+use amt_shared::nearest::nearest;
 use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -68,12 +69,12 @@ pub struct Options {
     /// What to do instead of serving the page.
     #[command(subcommand)]
     pub command: Option<Command>,
-    /// What every command takes.
-    #[command(flatten)]
-    pub general: General,
     /// Serving the page.
     #[command(flatten)]
     pub serve: Serve,
+    /// What every command takes; the help has it last.
+    #[command(flatten)]
+    pub general: General,
 }
 
 /// The subcommands.
@@ -128,6 +129,7 @@ impl Serve {
 
 /// What is kept of a channel for new viewers, and where else it goes.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Passing the channel on")]
 pub struct Distribution {
     /// Seconds of a channel that are kept at most, so that a new viewer starts at once; 0 keeps nothing
     #[arg(long, value_name = "N", default_value = "12", value_parser = parse_cache_seconds)]
@@ -172,6 +174,9 @@ pub struct Probe {
     /// Print one JSON object to standard output instead of the report
     #[arg(long)]
     pub json: bool,
+    /// Print the verdict alone, or with --json the object alone, and nothing on the way to it
+    #[arg(long, short)]
+    pub quiet: bool,
     /// Look for so many seconds, from the first packet on; where none comes, wait so long for it
     #[arg(long, value_name = "N", default_value = "10", value_parser = parse_seconds)]
     pub seconds: Duration,
@@ -241,10 +246,20 @@ impl Options {
             return Err(wrong(ErrorKind::ArgumentConflict, sentence));
         }
         let options = Self::from_arg_matches(&matches).map_err(|error| error.format(&mut command.clone()))?;
+        if let Some(sentence) = options.mistyped_command(&command) {
+            return Err(wrong(ErrorKind::InvalidSubcommand, sentence));
+        }
         match options.contradiction() {
             Some(sentence) => Err(wrong(ErrorKind::MissingRequiredArgument, sentence.to_owned())),
             None => Ok(options),
         }
+    }
+
+    /// A word in the place of the URL that is nearly a command.
+    fn mistyped_command(&self, command: &clap::Command) -> Option<String> {
+        let word = self.serve.url.as_deref().filter(|word| word.parse::<AmtUrl>() == Err(UrlError::Scheme))?;
+        let meant = nearest(word, command.get_subcommands().map(clap::Command::get_name))?;
+        Some(format!("there is no command “{word}”. Did you mean “{meant}”?"))
     }
 
     fn contradiction(&self) -> Option<&'static str> {

@@ -54,6 +54,36 @@ fn the_way_to_a_channel_is_told_to_each_command_that_receives_one() {
 }
 
 #[test]
+fn a_mistyped_command_is_no_address() {
+    for (word, meant) in [("prob", "probe"), ("recieve", "receive"), ("Demo", "demo")] {
+        let error = parse(&[word]).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert!(error.to_string().contains(&format!("“{word}”. Did you mean “{meant}”?")), "{error}");
+    }
+    assert!(parse(&["news.example"]).is_ok(), "what is wrong with an address is told where it is read");
+}
+
+#[test]
+fn the_help_has_its_options_under_headings() {
+    let help = Options::command().render_long_help().to_string();
+    let headings = [
+        "Serving the page:",
+        "Passing the channel on:",
+        "Reaching the channel:",
+        "Sockets and privileges:",
+        "Logging and configuration:",
+    ];
+    let places = headings.map(|heading| help.find(heading).unwrap_or_else(|| panic!("{heading}\n{help}")));
+    assert!(places.is_sorted(), "{help}");
+    let under = |heading: usize, option: &str| {
+        let at = help.find(&format!("      {option}")).unwrap_or_else(|| panic!("{option}\n{help}"));
+        places[heading] < at && places.get(heading + 1).is_none_or(|next| at < *next)
+    };
+    assert!(under(0, "--token") && under(1, "--reinject") && under(2, "--discovery") && under(3, "--user"), "{help}");
+    assert!(under(4, "--log-format"), "{help}");
+}
+
+#[test]
 fn options_of_every_command_stand_before_or_behind_its_name() {
     for arguments in [&["--log-format", "json", "demo"][..], &["demo", "--log-format", "json"]] {
         let options = parse(arguments).unwrap();

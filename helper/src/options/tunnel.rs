@@ -13,6 +13,7 @@ const REFRESH_SECONDS: std::ops::RangeInclusive<u64> = 5..=3600;
 
 /// The way to the channel.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Reaching the channel")]
 pub struct Tunnel {
     /// Relays to use instead of the URL's, in the order to try them, separated by commas
     #[arg(long, env = "AMT_RELAY", value_name = "RELAY[,RELAY…]")]
@@ -43,6 +44,7 @@ pub struct Tunnel {
 
 /// The sockets to use, and as whom.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Sockets and privileges")]
 pub struct Sockets {
     /// How to send: ordinary UDP, or raw packets from port 2268 (needs root, or CAP_NET_RAW)
     #[arg(long, value_enum, default_value_t)]

@@ -64,16 +64,19 @@ pub async fn run(options: &Probe, network: &Network, stop: impl Future<Output = 
     let channel = options.url.to_string();
     let report = Report::new(channel, since.as_secs_f64(), &steps, counters, figures, status.as_ref());
     let exit = report.verdict.exit;
-    let json = options.json;
-    let print = tokio::task::spawn_blocking(move || print(&report, json));
+    let text = match (options.json, options.quiet) {
+        (true, _) => serde_json::to_string(&report).unwrap_or_default(),
+        (false, false) => report.to_string(),
+        (false, true) => report.verdict.sentence,
+    };
+    let print = tokio::task::spawn_blocking(move || print(&text));
     // The relay is left properly, and nobody waits for that to read the report.
     let _ = tokio::join!(print, network.tunnels.ended(GOODBYE));
     exit
 }
 
-fn print(report: &Report, json: bool) {
+fn print(text: &str) {
     finish();
-    let text = if json { serde_json::to_string(report).unwrap_or_default() } else { report.to_string() };
     // Who closed standard output wants no report.
     let _ = writeln!(std::io::stdout().lock(), "{text}");
 }

@@ -1,7 +1,7 @@
 //! What one look at a channel brought, with names that stay: scripts read it as JSON.
 
 use super::steps::{Candidate, Name, Outcome, Step, Steps, Way};
-use super::stream::{Check, Figures, Kind, rounded};
+use super::stream::{Figures, Kind, rounded};
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{Phase, Status};
 use serde::Serialize;
@@ -205,18 +205,18 @@ fn causes(stream: &Figures, counters: &ChannelStats) -> Vec<String> {
     if stream.packets_lost > 0 {
         causes.push(format!("lost {}", several(stream.packets_lost, "transport packet")));
     }
-    let failed = |check: &&Check| check.errors > 0;
+    let failed = || stream.checks.iter().filter_map(|check| Some((check, check.errors.filter(|errors| *errors > 0)?)));
     // PAT_error_2 says what PAT_error says.
-    let pat_2 = stream.checks.iter().filter(failed).any(|check| check.number == "1.3.a");
-    for check in stream.checks.iter().filter(failed) {
+    let pat_2 = failed().any(|(check, _)| check.number == "1.3.a");
+    for (check, errors) in failed() {
         if check.number == "1.4" || check.number == "1.3" && pat_2 {
             continue;
         }
         let first = check.first.as_ref().map(|first| format!(" ({})", first.what)).unwrap_or_default();
-        let times = if check.errors == 1 { String::new() } else { format!(" {} times", check.errors) };
+        let times = if errors == 1 { String::new() } else { format!(" {errors} times") };
         causes.push(format!("{}{times}{first}", check.name));
     }
-    if causes.is_empty() && stream.checks.iter().any(|check| check.errors > 0) {
+    if causes.is_empty() && failed().next().is_some() {
         causes.push("packets came out of order, or more than twice".to_owned());
     }
     causes

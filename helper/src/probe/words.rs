@@ -231,7 +231,11 @@ fn checks(f: &mut fmt::Formatter<'_>, stream: &Figures) -> fmt::Result {
     writeln!(f, "\nETSI TR 101 290")?;
     let mut table = Table::new(&[Side::Left, Side::Left, Side::Right, Side::Left]);
     for check in &stream.checks {
-        let errors = if check.errors == 0 { "ok".to_owned() } else { check.errors.to_string() };
+        let errors = match check.errors {
+            None => "not checked".to_owned(),
+            Some(0) => "ok".to_owned(),
+            Some(errors) => errors.to_string(),
+        };
         let first = check.first.as_ref();
         let first = first.map(|first| format!("first at {:.3} s: {}", first.at_ms as f64 / 1e3, first.what));
         table.row([check.number, check.name, &errors, &first.unwrap_or_default()]);

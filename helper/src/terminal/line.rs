@@ -1,5 +1,7 @@
 //! One line: a sentence for people, or a JSON object for programs that read logs.
 
+use amt_shared::stats::ChannelStats;
+use amt_shared::wire::Phase;
 use serde::Serialize;
 use std::fmt::Display;
 use tracing_subscriber::fmt::format::Writer;
@@ -26,7 +28,11 @@ pub struct Line {
     channel: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     relay: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    phase: Option<Phase>,
     message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    counters: Option<Box<ChannelStats>>,
 }
 
 impl Line {
@@ -48,6 +54,18 @@ impl Line {
         Self { relay: relay.map(str::to_owned), ..self }
     }
 
+    /// How the channel stands; in the sentence for people.
+    #[must_use]
+    pub fn phase(self, phase: Phase) -> Self {
+        Self { phase: Some(phase), ..self }
+    }
+
+    /// What has been counted of the channel so far; for programs alone.
+    #[must_use]
+    pub fn counters(self, counters: &ChannelStats) -> Self {
+        Self { counters: Some(Box::new(counters.clone())), ..self }
+    }
+
     /// How much it matters.
     #[must_use]
     pub fn level(self, level: Level) -> Self {
@@ -57,6 +75,11 @@ impl Line {
     /// As people read it.
     pub(super) fn text(&self) -> String {
         self.channel.as_ref().map(|channel| format!("[{channel}] ")).unwrap_or_default() + &self.message
+    }
+
+    /// As people read it later: with the time, which a terminal and the journal have by themselves.
+    pub(super) fn timed(&self) -> String {
+        format!("{} {}", now(), self.text())
     }
 
     /// As programs read it, in the keys of tracing's own JSON.
@@ -93,14 +116,25 @@ mod tests {
         assert_eq!(value["channel"], "S@G");
         assert_eq!(value["relay"], "192.0.2.9:2268");
         assert_eq!(value["message"], "“Quotes” \" and\nlines");
+        assert!(line.timed().ends_with("Z [S@G] “Quotes” \" and\nlines"), "{}", line.timed());
         let time = value["timestamp"].as_str().unwrap();
         assert!(time.len() >= 20 && time.as_bytes()[10] == b'T' && time.ends_with('Z'), "{time}");
+    }
+
+    #[test]
+    fn programs_get_what_is_counted_and_how_the_channel_stands() {
+        let counters = ChannelStats { datagrams: 7, continuity_lost: 2, ..ChannelStats::default() };
+        let line = Line::new("No data.").phase(Phase::Silent).counters(&counters);
+        let value: serde_json::Value = serde_json::from_str(&line.json()).unwrap();
+        assert_eq!((&value["phase"], &value["counters"]["continuity_lost"]), (&"silent".into(), &2.into()));
+        assert_eq!(line.text(), "No data.");
     }
 
     #[test]
     fn what_is_not_known_is_not_there() {
         let value: serde_json::Value = serde_json::from_str(&Line::new("Ready.").json()).unwrap();
         assert!(value.get("channel").is_none() && value.get("relay").is_none());
+        assert!(value.get("phase").is_none() && value.get("counters").is_none());
         assert_eq!(value["level"], "INFO");
     }
 }

@@ -15,7 +15,7 @@ use crate::options::{General, LogFormat};
 use crate::privilege::{give_up_capabilities, is_root};
 use limiter::{Limiter, Summary};
 use std::fmt::Display;
-use std::io::{Write, stderr, stdout};
+use std::io::{IsTerminal, Write, stderr, stdout};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -23,15 +23,26 @@ use std::time::{Duration, Instant};
 
 /// Lines that may wait to be printed.
 const WAITING: usize = 1000;
+/// What a terminal knows (ECMA-48): back to the beginning of an empty line; and lines that end at the edge, and do not.
+const CLEAR_LINE: &str = "\r\x1b[K";
+const NO_WRAP: &str = "\x1b[?7l";
+const WRAP: &str = "\x1b[?7h";
 /// How long [`finish`] waits.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
 static TO_STDERR: AtomicBool = AtomicBool::new(false);
 static JSON: AtomicBool = AtomicBool::new(false);
+/// Whether somebody looks on, so that lines need no time and can be overwritten.
+static ON_A_TERMINAL: AtomicBool = AtomicBool::new(true);
+/// Whether whoever reads the lines notes their time.
+static TIMED_ELSEWHERE: AtomicBool = AtomicBool::new(false);
+static QUIET: AtomicBool = AtomicBool::new(false);
 static LEFT_OUT: AtomicU64 = AtomicU64::new(0);
 
 enum Job {
     Print(Line),
+    /// Takes the place of the last of its kind; for a terminal alone.
+    Progress(Line),
     Log {
         text: String,
         /// A person wants to see all of its kind.
@@ -44,6 +55,9 @@ enum Job {
 /// How lines are printed from now on, and how much is logged. To be called once, before anything is printed.
 pub fn start(options: &General) {
     JSON.store(options.log_format == LogFormat::Json, Ordering::Relaxed);
+    ON_A_TERMINAL.store(stdout().is_terminal(), Ordering::Relaxed);
+    // systemd sets it for what goes to its journal (systemd.exec(5)).
+    TIMED_ELSEWHERE.store(std::env::var_os("JOURNAL_STREAM").is_some(), Ordering::Relaxed);
     log::start(options);
     log::log_panics();
 }
@@ -51,6 +65,12 @@ pub fn start(options: &General) {
 /// From now on standard output belongs to data, and people read standard error.
 pub fn keep_stdout_for_data() {
     TO_STDERR.store(true, Ordering::Relaxed);
+    ON_A_TERMINAL.store(stderr().is_terminal(), Ordering::Relaxed);
+}
+
+/// From now on only what ends the program and the log are printed.
+pub fn be_quiet() {
+    QUIET.store(true, Ordering::Relaxed);
 }
 
 /// Prints one line; leaves it out where too many wait.
@@ -60,7 +80,17 @@ pub fn say(line: impl Display) {
 
 /// Prints one line with what it is about.
 pub fn say_line(line: Line) {
-    printer().job(Job::Print(line));
+    if !QUIET.load(Ordering::Relaxed) {
+        printer().job(Job::Print(line));
+    }
+}
+
+/// Shows how it goes on, in one place, where somebody looks on; a log does not grow by it.
+pub fn show_progress(line: Line) {
+    let seen = ON_A_TERMINAL.load(Ordering::Relaxed) && !JSON.load(Ordering::Relaxed);
+    if seen && !QUIET.load(Ordering::Relaxed) {
+        printer().job(Job::Progress(line));
+    }
 }
 
 /// Says why the program ends, on standard error, at once.
@@ -107,13 +137,20 @@ fn printer() -> &'static Printer {
 
 fn print(jobs: &Receiver<Job>) {
     let mut limiter = Limiter::default();
+    // Whether the last line of the terminal is to be overwritten.
+    let mut in_place = false;
     loop {
         let job = match limiter.poll_timeout() {
             Some(due) => jobs.recv_timeout(due.saturating_duration_since(Instant::now())),
             None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
         };
         let ends = matches!(job, Ok(Job::Tell(_)));
-        limiter.handle_timeout(Instant::now(), ends).iter().for_each(tell);
+        let over = limiter.handle_timeout(Instant::now(), ends);
+        let goes_on = over.is_empty() && matches!(job, Ok(Job::Progress(_)) | Err(_));
+        if !goes_on && std::mem::take(&mut in_place) {
+            put(CLEAR_LINE);
+        }
+        over.iter().for_each(tell);
         match job {
             Ok(Job::Print(line)) => {
                 let left_out = LEFT_OUT.swap(0, Ordering::Relaxed);
@@ -123,6 +160,10 @@ fn print(jobs: &Receiver<Job>) {
                 if limiter.admit(Instant::now(), &line.text(), false) {
                     write(&line);
                 }
+            }
+            Ok(Job::Progress(line)) => {
+                in_place = true;
+                put(&format!("{CLEAR_LINE}{NO_WRAP}{}{WRAP}", line.text()));
             }
             Ok(Job::Log { text, asked_for }) => {
                 if limiter.admit(Instant::now(), log::timeless(&text), asked_for) {
@@ -146,10 +187,25 @@ fn tell(summary: &Summary) {
 }
 
 fn write(line: &Line) {
-    let text = if JSON.load(Ordering::Relaxed) { line.json() } else { line.text() };
-    let _ = if TO_STDERR.load(Ordering::Relaxed) {
-        writeln!(stderr().lock(), "{text}")
+    let text = if JSON.load(Ordering::Relaxed) {
+        line.json()
+    } else if ON_A_TERMINAL.load(Ordering::Relaxed) || TIMED_ELSEWHERE.load(Ordering::Relaxed) {
+        line.text()
     } else {
-        writeln!(stdout().lock(), "{text}")
+        line.timed()
     };
+    put(&(text + "\n"));
+}
+
+fn put(text: &str) {
+    if TO_STDERR.load(Ordering::Relaxed) {
+        put_to(&mut stderr().lock(), text);
+    } else {
+        put_to(&mut stdout().lock(), text);
+    }
+}
+
+fn put_to(to: &mut impl Write, text: &str) {
+    let _ = to.write_all(text.as_bytes());
+    let _ = to.flush();
 }

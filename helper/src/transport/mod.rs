@@ -101,7 +101,7 @@ impl Transports {
     /// The system's; or a sentence where the raw transport was asked for and cannot go there.
     pub fn connect(&self, relay: SocketAddr, mut say: impl FnMut(String)) -> io::Result<Transport> {
         if let Some(raw) = &self.raw {
-            match raw.connect(relay, &self.sockets, &mut say) {
+            match raw.connect(relay, &self.sockets) {
                 Ok(raw) => return Ok(Transport::Raw(raw)),
                 Err(error) if self.choice == TransportChoice::Raw => return Err(error),
                 Err(error) => say(format!("Raw packets cannot be used here ({error}); using an ordinary UDP socket.")),

@@ -50,14 +50,8 @@ impl RawSenders {
         Ok(Self { senders, port: Arc::new(()) })
     }
 
-    /// Sends packets to `relay` with headers built here. One of `sockets` will receive. `say` is told where
-    /// somebody else has the port.
-    pub(super) fn connect(
-        &self,
-        relay: SocketAddr,
-        sockets: &UdpSockets,
-        say: &mut impl FnMut(String),
-    ) -> io::Result<Raw> {
+    /// Sends packets to `relay` with headers built here. One of `sockets` will receive.
+    pub(super) fn connect(&self, relay: SocketAddr, sockets: &UdpSockets) -> io::Result<Raw> {
         if relay.is_ipv6() && self.senders.v6.is_none() {
             return Err(io::Error::new(ErrorKind::Unsupported, "this machine has no raw IPv6 sockets"));
         }
@@ -81,7 +75,7 @@ impl RawSenders {
         let local = inlet.socket().local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
         let port = (local.port() == PORT).then(|| Arc::clone(&self.port));
         if port.is_none() && Arc::strong_count(&self.port) == 1 {
-            say(format!("Port {PORT} of {address} is taken; raw packets leave from port {} instead.", local.port()));
+            tracing::info!(%address, instead = local.port(), "port {PORT} is taken; raw packets leave from another");
         }
         Ok(Raw { local, relay: relay.ip(), inlet, senders: self.senders.clone(), _port: port })
     }

@@ -30,7 +30,52 @@ fn every_line_is_an_object_that_says_when_what_and_about_which_channel() {
     let receiving = objects.iter().find(about).expect("a line about the channel");
     assert!(receiving["channel"].as_str().is_some_and(|channel| channel.contains("232.9.9.9")), "{receiving}");
     assert_eq!(receiving["relay"], relay.address.to_string());
+    assert_eq!(receiving["phase"], "receiving");
     assert!(objects.iter().any(|object| object["target"].is_string()), "the log is there as well");
+}
+
+#[test]
+fn lines_carry_the_time_where_nobody_else_notes_it() {
+    let first = |journal: Option<&str>| {
+        let mut command = Helper::command();
+        command.args(["--listen", "0", "--transport", "udp"]).env_remove("JOURNAL_STREAM");
+        command.envs(journal.map(|stream| ("JOURNAL_STREAM", stream)));
+        Helper::start(&mut command).lines.wait_for("Open http")
+    };
+    let timed = first(None);
+    let (time, rest) = timed.split_once(' ').unwrap();
+    assert!(time.len() >= 20 && time.as_bytes()[10] == b'T' && time.ends_with('Z'), "{timed}");
+    assert!(rest.starts_with("Open http"), "{timed}");
+    let untimed = first(Some("8:12345"));
+    assert!(untimed.starts_with("Open http"), "{untimed}");
+}
+
+/// A relay that is sent to for two seconds, and what a `receive` started by this command line prints meanwhile.
+fn printed_by(command: &mut std::process::Command) -> String {
+    let relay = TestRelay::start();
+    let url = relay.url();
+    command.env("CHANNEL", &url).env("HELPER", env!("CARGO_BIN_EXE_amt-helper")).env_remove("JOURNAL_STREAM");
+    let mut helper = Helper::start(command);
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    for _ in 0..250 {
+        relay.send(&stream.datagram());
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    helper.lines.wait_for("Received ");
+    assert_eq!(helper.wait().code(), Some(0));
+    helper.lines.all()
+}
+
+#[test]
+fn how_it_goes_on_is_shown_in_place_on_a_terminal_and_never_fills_a_log() {
+    let receive = "exec \"$HELPER\" receive \"$CHANNEL\" --transport udp --path amt --output /dev/null --duration 2";
+    let logged = printed_by(std::process::Command::new("sh").args(["-c", receive]));
+    assert!(!logged.contains("Mbit/s"), "{logged}");
+    let seen = printed_by(std::process::Command::new("script").args(["-qefc", receive, "/dev/null"]));
+    let places = seen.split("\r\x1b[K").filter(|part| part.contains("Mbit/s")).count();
+    assert!(places > 0, "{seen:?}");
+    assert!(seen.lines().all(|line| !line.trim_end().ends_with("lost.")), "none is left behind: {seen:?}");
 }
 
 #[test]

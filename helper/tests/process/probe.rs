@@ -83,6 +83,15 @@ fn a_script_gets_one_json_object_and_people_the_other_output() {
 }
 
 #[test]
+fn who_wants_the_verdict_alone_gets_nothing_else() {
+    let (_relay, url) = demo();
+    let output = probe_until_fine(&url, &["--seconds", "2", "--quiet"]);
+    let verdict = text(&output.stdout);
+    assert!(verdict.starts_with("Fine: ") && verdict.lines().count() == 1, "{verdict}");
+    assert_eq!(text(&output.stderr), "");
+}
+
+#[test]
 fn a_dead_relay_fails_at_the_discovery() {
     // Taken, so that nobody else answers there, and never read.
     let silent = UdpSocket::bind("127.0.0.1:0").unwrap();

@@ -69,8 +69,8 @@ pub struct Check {
     pub name: &'static str,
     /// 1 or 2.
     pub priority: u8,
-    /// How often it failed.
-    pub errors: u64,
+    /// How often it failed; `None` where there was nothing to check.
+    pub errors: Option<u64>,
     /// The first time.
     pub first: Option<Failure>,
 }
@@ -115,13 +115,14 @@ impl Checks {
         }
     }
 
-    pub(super) fn report(&self) -> Vec<Check> {
+    /// What all of them found; those that are not `checked` had nothing to look at.
+    pub(super) fn report(&self, checked: impl Fn(Indicator) -> bool) -> Vec<Check> {
         let checks = ALL.iter().zip(&self.found);
-        let report = checks.map(|(&(_, number, name), (errors, first))| Check {
+        let report = checks.map(|(&(indicator, number, name), (errors, first))| Check {
             number,
             name,
             priority: if number.starts_with('1') { 1 } else { 2 },
-            errors: *errors,
+            errors: checked(indicator).then_some(*errors),
             first: first.clone(),
         });
         report.collect()
