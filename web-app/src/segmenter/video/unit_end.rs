@@ -99,6 +99,10 @@ impl Trust {
     /// Compares what was taken for a PES packet's end with what came next; gives whether an end that was believed
     /// was none. `begins_unit` says whether what came is what units begin with.
     pub(in crate::segmenter) fn judge(&mut self, begins_unit: impl FnOnce() -> bool, after_loss: bool) -> bool {
+        // Nearly all bytes are in the middle of a PES packet.
+        if !self.pes_begins && self.candidate.is_none() {
+            return false;
+        }
         let begins = core::mem::take(&mut self.pes_begins);
         if begins && !after_loss && !begins_unit() {
             self.spans = true;
