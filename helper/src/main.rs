@@ -18,6 +18,7 @@ use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
+use tokio::runtime::Builder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
 
@@ -113,7 +114,7 @@ fn run_receive(options: &Receive) -> anyhow::Result<ExitCode> {
     let sink = receive::open(&options.output, file)?;
     say(transports.sentence());
     let network = Network::new(&options.tunnel, transports, None)?;
-    run(async |stop| {
+    run_on(Builder::new_current_thread(), async |stop| {
         let came = receive::run(options, sink, &network, stop.stopped()).await;
         Ok(if came { ExitCode::SUCCESS } else { ExitCode::FAILURE })
     })
@@ -128,7 +129,9 @@ fn run_probe(options: &Probe) -> anyhow::Result<ExitCode> {
     give_up_root(&options.tunnel.sockets)?;
     say(transports.sentence());
     let network = Network::new(&options.tunnel, transports, None)?;
-    run(async |stop| Ok(ExitCode::from(probe::run(options, &network, stop.stopped()).await)))
+    run_on(Builder::new_current_thread(), async |stop| {
+        Ok(ExitCode::from(probe::run(options, &network, stop.stopped()).await))
+    })
 }
 
 /// Opens what `--reinject` needs, while the process has its rights.
@@ -211,9 +214,18 @@ impl Stop {
     }
 }
 
-/// Starts the runtime, and runs `body` until it is done.
+/// Runs `body` until it is done, on all processors.
 fn run<F: Future<Output = anyhow::Result<ExitCode>>>(body: impl FnOnce(Stop) -> F) -> anyhow::Result<ExitCode> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    run_on(Builder::new_multi_thread(), body)
+}
+
+/// The same on a runtime of this kind: where there is one channel and no page, each datagram that woke a second thread as well would
+/// cost more than it gains.
+fn run_on<F: Future<Output = anyhow::Result<ExitCode>>>(
+    mut runtime: Builder,
+    body: impl FnOnce(Stop) -> F,
+) -> anyhow::Result<ExitCode> {
+    let runtime = runtime.enable_all().build()?;
     let done = runtime.block_on(async {
         let (sender, receiver) = watch::channel(false);
         let mut signals = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()]

@@ -27,7 +27,7 @@ use tokio::sync::watch;
 /// Bytes that may wait for a slow disk or reader: more than a second at 100 Mbit/s.
 const QUEUE: usize = 16 << 20;
 /// Between two writes. To wake the writer for every receive call cost more than to receive.
-const BETWEEN_WRITES: Duration = Duration::from_millis(2);
+const BETWEEN_WRITES: Duration = Duration::from_millis(5);
 /// How long the last of them may take to be written.
 const LAST_WRITES: Duration = Duration::from_secs(5);
 /// How long the tunnels may take to leave.
@@ -289,8 +289,8 @@ impl Queue {
             self.chunk.clear();
         } else if length > 0 {
             self.waiting.fetch_add(length, Ordering::Relaxed);
-            // Where the writer has ended, that is known already.
-            let _ = self.chunks.send(std::mem::take(&mut self.chunk));
+            // The next one is likely to be about as long. Where the writer has ended, that is known already.
+            let _ = self.chunks.send(std::mem::replace(&mut self.chunk, Vec::with_capacity(length)));
         }
     }
 

@@ -17,6 +17,9 @@ use tokio::net::UdpSocket;
 /// The longest that the kernel hands over at once: one IP packet, or datagrams it has put together.
 const SLOT: usize = 1 << 16;
 
+/// From one slot to the next. A power of two would put the beginnings of all of them into the same few lines of the processor's caches.
+const STRIDE: usize = SLOT + 33 * 64;
+
 /// Room for batches that nobody uses at the moment: what waits for data needs none, and there may be thousands.
 static SPARE: Mutex<Vec<Box<[u8]>>> = Mutex::new(Vec::new());
 /// So much room is kept: as much as threads are likely to use at the same time.
@@ -41,9 +44,10 @@ impl Batch {
     fn fill(&mut self, socket: &UdpSocket, state: &UdpSocketState) -> io::Result<()> {
         self.filled = 0;
         let spare = || SPARE.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let memory =
-            self.memory.get_or_insert_with(|| spare().unwrap_or_else(|| vec![0; BATCH_SIZE * SLOT].into_boxed_slice()));
-        let mut slots = memory.chunks_exact_mut(SLOT);
+        let memory = self
+            .memory
+            .get_or_insert_with(|| spare().unwrap_or_else(|| vec![0; BATCH_SIZE * STRIDE].into_boxed_slice()));
+        let mut slots = memory.chunks_exact_mut(STRIDE).filter_map(|slot| slot.get_mut(..SLOT));
         let mut slots: [IoSliceMut<'_>; BATCH_SIZE] =
             std::array::from_fn(|_| IoSliceMut::new(slots.next().unwrap_or_default()));
         match state.recv(socket.into(), &mut slots, &mut self.metas) {
@@ -70,7 +74,7 @@ impl Batch {
     pub(super) fn for_each(&mut self, mut each: impl FnMut(SocketAddr, &[u8], u64)) {
         let mut now = None;
         for (meta, slot) in
-            self.metas.iter().zip(self.memory.iter().flat_map(|memory| memory.chunks_exact(SLOT))).take(self.filled)
+            self.metas.iter().zip(self.memory.iter().flat_map(|memory| memory.chunks_exact(STRIDE))).take(self.filled)
         {
             let stamp = meta
                 .timestamp
@@ -138,8 +142,16 @@ impl Inlet {
             if ready.is_error() && self.take_errors()? {
                 return Ok(Received::Unreachable);
             }
-            match self.io.try_io(Interest::READABLE, || batch.fill(&self.io, &self.state)) {
+            let mut emptied = false;
+            let filled = self.io.try_io(Interest::READABLE, || {
+                batch.fill(&self.io, &self.state)?;
+                // With room left there were no more: what comes now wakes us again, and it need not be asked for.
+                emptied = batch.filled < BATCH_SIZE;
+                if emptied { Err(ErrorKind::WouldBlock.into()) } else { Ok(()) }
+            });
+            match filled {
                 Ok(()) => return Ok(Received::Datagrams),
+                Err(_) if emptied => return Ok(Received::Datagrams),
                 Err(error) if is_unreachable(&error) => return Ok(Received::Unreachable),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
                 Err(error) => return Err(error),
