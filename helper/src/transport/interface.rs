@@ -60,15 +60,27 @@ impl From<&NetworkInterface> for Interface {
     }
 }
 
-/// The address that packets to `remote` leave from.
+/// Whether an address says nothing without its link (RFC 3927; RFC 4291, 2.5.6).
+pub(super) fn is_link_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    }
+}
+
+/// The address that packets to `remote` leave from. Any port but 0 will do.
 pub(super) fn local_address(remote: IpAddr) -> io::Result<IpAddr> {
+    local_address_to(SocketAddr::new(remote, super::raw::PORT))
+}
+
+/// The same for an endpoint, which may name the link that it is on.
+pub(super) fn local_address_to(remote: SocketAddr) -> io::Result<IpAddr> {
     let any = match remote {
-        IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
     };
     let probe = UdpSocket::bind(SocketAddr::new(any, 0))?;
-    // Any port but 0 will do.
-    probe.connect(SocketAddr::new(remote, super::raw::PORT))?;
+    probe.connect(remote)?;
     Ok(probe.local_addr()?.ip())
 }
 

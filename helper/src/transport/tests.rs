@@ -3,8 +3,9 @@
 use super::*;
 use crate::own_network;
 use nix::libc;
+use pnet::datalink;
 use socket2::SockRef;
-use std::net::{Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6, UdpSocket};
 use std::time::Duration;
 
 /// What one receive call brings: senders and payloads.
@@ -242,4 +243,54 @@ async fn raw_packets_and_their_answers_pass_in_both_versions_of_ip() {
             tunnels.push(raw);
         }
     }
+}
+
+/// A relay that mDNS found may be known by nothing but its link-local address.
+#[test]
+fn a_tunnel_reaches_a_relay_of_one_link_and_notices_when_the_way_to_a_relay_appears_or_changes() {
+    let name = "transport::tests::\
+                a_tunnel_reaches_a_relay_of_one_link_and_notices_when_the_way_to_a_relay_appears_or_changes";
+    if own_network::enter(name, "ip address add fe80::1/64 dev one nodad && ip address add fe80::2/64 dev other nodad")
+    {
+        tokio::runtime::Runtime::new().unwrap().block_on(ways_to_a_relay());
+    }
+}
+
+async fn ways_to_a_relay() {
+    let index = |name: &str| Interface::named(name).unwrap().index();
+    let relay = UdpSocket::bind(SocketAddrV6::new("fe80::2".parse().unwrap(), raw::PORT, 0, index("other"))).unwrap();
+    relay.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let to = SocketAddr::from(SocketAddrV6::new("fe80::2".parse().unwrap(), raw::PORT, 0, index("one")));
+    let transports = Transports::open(TransportChoice::Auto).unwrap();
+    let mut near = transports.connect(to, |_| {}).unwrap();
+    near.send(to, b"ask").await.unwrap();
+    let mut buffer = [0; 16];
+    let (length, from) = relay.recv_from(&mut buffer).unwrap();
+    relay.send_to(&buffer[..length], from).unwrap();
+    let mut batch = Batch::default();
+    let taken = tokio::time::timeout(Duration::from_secs(20), near.receive(&mut batch)).await;
+    assert_eq!(taken.expect("the answer comes").unwrap(), Received::Datagrams);
+    near.for_each(&mut batch, |arrival| assert_eq!((arrival.from, arrival.payload), (to, &b"ask"[..])));
+    assert!(!near.moved());
+
+    let udp = Transports::open(TransportChoice::Udp).unwrap();
+    let connect = || udp.connect("192.0.2.2:2268".parse().unwrap(), |_| {}).unwrap();
+    let early = connect();
+    assert!(!early.moved(), "there is no way yet");
+    own_network::ip("address add 192.0.2.1/24 dev one");
+    assert!(early.moved());
+    assert!(!connect().moved());
+    // The link-local address that packets left from gives way to another.
+    own_network::ip("address add fe80::3/64 dev one nodad");
+    let addresses = datalink::interfaces().into_iter().filter(|interface| interface.name == "one");
+    for network in addresses.flat_map(|interface| interface.ips).filter(|network| network.ip() != near_address()) {
+        if network.is_ipv6() {
+            own_network::ip(&format!("address del {network} dev one"));
+        }
+    }
+    assert!(near.moved());
+}
+
+fn near_address() -> IpAddr {
+    IpAddr::from("fe80::3".parse::<Ipv6Addr>().unwrap())
 }

@@ -1,7 +1,7 @@
 //! The ordinary transport: one UDP socket with a large receive buffer, no rights needed.
 
 use super::inlet::{Batch, Inlet};
-use super::interface::local_address;
+use super::interface::local_address_to;
 use super::sockets::UdpSockets;
 use super::{Received, source_port};
 use std::io;
@@ -10,8 +10,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 /// The transport.
 pub struct Udp {
     inlet: Inlet,
-    relay: IpAddr,
-    /// The address packets to the relay leave from, where it is known.
+    relay: SocketAddr,
+    /// The address packets to the relay left from at first; `None` where there was no way to it.
     local: Option<IpAddr>,
 }
 
@@ -28,7 +28,7 @@ impl Udp {
         if !bound {
             source_port::bind(relay.ip(), None, |port| inlet.socket().bind(&SocketAddr::new(any, port).into()))?;
         }
-        Ok(Self { inlet, relay: relay.ip(), local: local_address(relay.ip()).ok() })
+        Ok(Self { inlet, relay, local: local_address_to(relay).ok() })
     }
 
     pub(super) async fn receive(&self, batch: &mut Batch) -> io::Result<Received> {
@@ -40,7 +40,7 @@ impl Udp {
     }
 
     pub(super) fn moved(&self) -> bool {
-        local_address(self.relay).is_ok_and(|now| self.local.is_some_and(|before| before != now))
+        local_address_to(self.relay).is_ok_and(|now| self.local != Some(now))
     }
 
     pub(super) fn inlet(&self) -> &Inlet {

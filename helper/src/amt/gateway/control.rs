@@ -6,7 +6,7 @@ use super::{Cause, Credentials, Discard, Event, Gateway, Phase, SECOND, Tunnel, 
 use crate::amt::message::{MembershipQuery, Message, Protocol, RequestFlags};
 use crate::membership::parse_general_query;
 use amt_shared::amt_url::is_unicast;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, SocketAddrV6};
 use std::time::Instant;
 
 /// Unanswered Requests with the P flag where RFC 7450 has it, before the one of the Linux kernel is tried too.
@@ -46,13 +46,27 @@ impl Gateway {
         let same_family = relay.is_ipv4() == self.discovery.ip().to_canonical().is_ipv4();
         // Loopback leads to ourselves, which only somebody here may send us to.
         let astray = relay.is_loopback() && !from.ip().to_canonical().is_loopback();
-        if !same_family || !is_unicast(relay) || astray {
+        if !same_family || astray {
             return Err(Discard::RelayAddress);
         }
-        let relay = SocketAddr::new(relay, self.discovery.port());
+        let relay = self.on_link(from, relay).ok_or(Discard::RelayAddress)?;
         self.events.push_back(Event::Advertisement { relay });
         self.start_request(now, relay, Cause::Advertised);
         Ok(())
+    }
+
+    /// The relay at an advertised address. One of a single link (RFC 4291, 2.5.6) is on the link that the Advertisement
+    /// came over; who is elsewhere cannot know what is there. `None` where no relay can be at that address.
+    fn on_link(&self, from: SocketAddr, relay: IpAddr) -> Option<SocketAddr> {
+        let port = self.discovery.port();
+        let scope = |endpoint| if let SocketAddr::V6(endpoint) = endpoint { endpoint.scope_id() } else { 0 };
+        match relay {
+            IpAddr::V6(relay) if relay.is_unicast_link_local() => {
+                let link = [from, self.discovery].map(scope).into_iter().find(|scope| *scope != 0)?;
+                Some(SocketAddrV6::new(relay, port, 0, link).into())
+            }
+            _ => is_unicast(relay).then(|| SocketAddr::new(relay, port)),
+        }
     }
 
     pub(super) fn start_request(&mut self, now: Instant, relay: SocketAddr, cause: Cause) {

@@ -156,3 +156,23 @@ fn without_discovery_a_full_relay_is_asked_again_with_pauses() {
     network.start_relay(RELAY, relay_config(RELAY));
     join(&mut network);
 }
+
+#[test]
+fn a_relay_of_one_link_is_asked_on_the_link_that_it_was_advertised_on() {
+    let advertised = |discovery: &str, from: &str, relay: &str| {
+        let now = Instant::now();
+        let mut gateway = Gateway::new(now, Config::new(Protocol::Mld), endpoint(discovery), 1);
+        let asked = gateway.poll_transmit().unwrap();
+        assert_eq!(asked.to, endpoint(discovery));
+        let Ok(Message::RelayDiscovery { nonce }) = Message::decode(&asked.payload) else { panic!("no Discovery") };
+        let answer = Message::RelayAdvertisement { nonce, relay: ip(relay) }.encode();
+        gateway.handle_datagram(now, endpoint(from), &answer)?;
+        Ok(gateway.poll_transmit().unwrap().to)
+    };
+    let on_link = Ok(endpoint("[fe80::2%3]:2268"));
+    assert_eq!(advertised("[fe80::1%3]:2268", "[fe80::1%3]:2268", "fe80::2"), on_link);
+    assert_eq!(advertised("[fe80::1%3]:2268", "[fe80::1]:2268", "fe80::2"), on_link);
+    assert_eq!(advertised("[fe80::1%3]:2268", "[fe80::1%3]:2268", "2001:db8::2"), Ok(endpoint("[2001:db8::2]:2268")));
+    // Who is not on a link of ours cannot send us to one.
+    assert_eq!(advertised(RELAY_6, RELAY_6, "fe80::2"), Err(Discard::RelayAddress));
+}
