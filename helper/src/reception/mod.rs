@@ -306,6 +306,14 @@ impl<C: Consumer> Reception<'_, C> {
                     (None, true) => tracing::debug!("{event}"),
                 }
             }
+            (News::Gone, Way::Tunnel(relay)) => {
+                self.step(&format!(
+                    "The helper made a mistake of its own in the tunnel to {relay}; opening another one."
+                ));
+            }
+            (News::Gone, Way::Native) => {
+                self.step("The helper made a mistake of its own with native multicast; joining anew.");
+            }
             (News::Connected, _) | (News::Event(_), Way::Native) => {}
         }
         if let (Way::Tunnel(relay), Some(search)) = (way, search) {

@@ -6,7 +6,9 @@ use super::{Consumer, Network};
 use crate::transport::native::Native;
 use crate::transport::{Batch, Received};
 use crate::tunnel::{Line, News, Tally};
+use futures_util::FutureExt;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
@@ -14,6 +16,9 @@ use tokio::time::{interval, sleep};
 
 /// After how much silence a channel is joined anew: an interface that went away took the membership with it.
 const REJOIN: Duration = Duration::from_secs(10);
+
+/// Between two attempts, where a join fails or comes to grief.
+const AGAIN: Duration = Duration::from_secs(2);
 
 /// Between two looks at the socket's counters and at the way to the source.
 const LOOK: Duration = Duration::from_secs(1);
@@ -40,13 +45,20 @@ impl Drop for NativePaths {
     }
 }
 
-/// Keeps joined what `join` joins.
+/// Keeps joined what `join` joins, also after a mistake of ours on the way of the data.
 async fn stay(join: impl Fn() -> io::Result<Native> + Send, line: Arc<impl Line>) {
+    while AssertUnwindSafe(stay_joined(&join, &*line)).catch_unwind().await.is_err() {
+        line.news(News::Gone);
+        sleep(AGAIN).await;
+    }
+}
+
+async fn stay_joined(join: &(impl Fn() -> io::Result<Native> + Send), line: &impl Line) {
     let mut said = String::new();
     let mut batch = Batch::default();
     loop {
         let ended = match join() {
-            Ok(native) => read(&native, &mut batch, &*line).await,
+            Ok(native) => read(&native, &mut batch, line).await,
             Err(error) => Some(error),
         };
         if let Some(error) = ended {
@@ -56,7 +68,7 @@ async fn stay(join: impl Fn() -> io::Result<Native> + Send, line: Arc<impl Line>
                 line.news(News::Broken(error.clone()));
                 said = error;
             }
-            sleep(REJOIN).await;
+            sleep(AGAIN).await;
         }
     }
 }

@@ -229,6 +229,7 @@ impl<'a, C: Consumer> Search<'a, C> {
             News::Event(Event::Unreachable { .. }) | News::Broken(_) => {
                 self.race.refused(now, relay, Why::Unreachable);
             }
+            News::Gone => self.race.refused(now, relay, Why::Broken),
             News::Event(_) | News::Remark(_) | News::Tally(_) => {}
         }
     }

@@ -46,6 +46,8 @@ pub enum News {
     Remark(String),
     /// The relay cannot be reached from this machine, as the system says.
     Broken(String),
+    /// The tunnel itself is gone, by a mistake of the helper's own: another one has to be taken.
+    Gone,
     /// What was counted since the last time, once a second.
     Tally(Tally),
 }

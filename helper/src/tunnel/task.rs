@@ -284,6 +284,22 @@ impl Task {
     }
 }
 
+/// A task that panics takes the tunnel with it. Its channels take another, also those that came in meanwhile.
+impl Drop for Task {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            return;
+        }
+        self.orders.close();
+        while let Ok(order) = self.orders.try_recv() {
+            if let Order::Take(rider) = order {
+                self.riders.push(rider);
+            }
+        }
+        self.tell(&News::Gone);
+    }
+}
+
 /// Hands a datagram to the channels it belongs to.
 fn deliver(
     riders: &mut [Rider],

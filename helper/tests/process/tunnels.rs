@@ -9,7 +9,7 @@ use amt_helper::options::TransportChoice;
 use amt_helper::transport::Transports;
 use amt_helper::tunnel::{Line, News, Settings, Tunnels, Wanted};
 use std::net::Ipv4Addr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(232, 9, 9, 10);
@@ -107,4 +107,44 @@ async fn a_channel_that_comes_as_the_last_one_leaves_does_not_keep_that_one_join
     until("the second is joined", || relay.subscribers(OTHER_GROUP) == 1).await;
     until("the first is left", || relay.subscribers(GROUP) == 0).await;
     assert_eq!(relay.endpoints(), 1);
+}
+
+/// A channel's end that keeps what it is told, or panics at the first question to the relay.
+struct Heard {
+    panics: bool,
+    news: Mutex<Vec<News>>,
+}
+
+impl Line for Heard {
+    fn datagram(&self, _: Instant, _: &[u8], _: u64) {}
+    fn flush(&self, _: Instant) {}
+    fn other_port(&self, _: u16) {}
+    fn news(&self, news: News) {
+        assert!(!self.panics || !matches!(news, News::Event(_)), "on purpose");
+        self.news.lock().unwrap().push(news);
+    }
+}
+
+#[tokio::test]
+async fn a_tunnel_that_comes_to_grief_says_so_to_its_channels_and_another_takes_its_place() {
+    let relay = TestRelay::start();
+    let settings = Settings { refresh: Duration::from_secs(30), ecn: false };
+    let tunnels = Tunnels::new(Transports::open(TransportChoice::Udp).unwrap(), settings, None);
+    let membership = Membership::new(GROUP.into(), Some(SOURCE.into())).unwrap();
+    let wanted = Wanted { membership, port: PORT, relay: relay.address, discover: true };
+    let [panics, heard, later] = [true, false, false].map(|panics| Arc::new(Heard { panics, news: Mutex::default() }));
+    let _grief = [tunnels.take(&wanted, heard.clone()), tunnels.take(&wanted, panics)];
+    let told = |line: &Heard, what: fn(&News) -> bool| line.news.lock().unwrap().iter().any(what);
+    let deadline = Instant::now() + crate::common::PATIENCE;
+    while !told(&heard, |news| matches!(news, News::Gone)) {
+        assert!(Instant::now() < deadline, "the other channel is not told");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let lease = tunnels.take(&wanted, later.clone()).unwrap();
+    lease.join();
+    while relay.subscribers(GROUP) == 0 {
+        assert!(Instant::now() < deadline, "no other tunnel takes its place");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert!(!told(&later, |news| matches!(news, News::Gone)));
 }
