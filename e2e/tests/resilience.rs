@@ -181,6 +181,39 @@ async fn a_new_address_or_an_interface_that_was_down_costs_seconds_and_the_old_e
 }
 
 #[tokio::test]
+async fn started_without_a_network_it_plays_as_soon_as_there_is_one() {
+    on_stage(async |stage| {
+        let Some(network) = Network::new()? else { return Ok(()) };
+        let _relay = network.relay(stage, 0)?;
+        let gateway = &network.gateway;
+        let address = format!("{GATEWAY}/24");
+        // Soon, and so late that whoever waits longer each time would be caught in a long wait.
+        for without in [Duration::from_secs(3), Duration::from_secs(14)] {
+            gateway.run("ip", &["link", "set", "lan", "down"])?;
+            let mut receiving = network.receive(stage, FIRST)?;
+            receiving.silence(without).await?;
+            let up = Instant::now();
+            gateway.run("ip", &["link", "set", "lan", "up"])?;
+            let took = receiving.data_after(up, PATIENCE).await?;
+            hold(&format!("data after a link came up {without:?} after the start"), took, PROMISED)?;
+            receiving.process.kill()?;
+
+            // The link is there, and the address is given out later.
+            gateway.run("ip", &["address", "delete", &address, "dev", "lan"])?;
+            let mut receiving = network.receive(stage, FIRST)?;
+            receiving.silence(without).await?;
+            let up = Instant::now();
+            gateway.add_address("lan", &address)?;
+            let took = receiving.data_after(up, PATIENCE).await?;
+            hold(&format!("data after an address came {without:?} after the start"), took, PROMISED)?;
+            receiving.process.kill()?;
+        }
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_flood_of_forged_messages_costs_neither_data_nor_memory_nor_lines() {
     const FORGED: u32 = 10_000;
     const A_SECOND: u32 = 5_000;

@@ -31,6 +31,10 @@ pub struct ChannelStats {
     pub rtp_late: u64,
     /// RTP packets that one path lost and another one brought (SMPTE ST 2022-7, or a change of paths).
     pub rtp_recovered: u64,
+    /// Changes of the path that plain TS is taken from; RTP is taken from all paths at once.
+    pub handovers: u64,
+    /// Those of them where the place to go on at was not found; each made a gap.
+    pub misplaced: u64,
     /// Interarrival jitter of the RTP packets in microseconds (RFC 3550, 6.4.1).
     pub rtp_jitter_micros: u64,
     /// RTP packets missing in the last seconds, of 256 (`fraction lost`, RFC 3550, 6.4.1).

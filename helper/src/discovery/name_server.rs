@@ -19,8 +19,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long the system may take for a lookup.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a lookup may take.
+const PATIENCE: Duration = Duration::from_secs(4);
 /// How long IPv4 addresses wait for those of IPv6 (RFC 8305, 3).
 const RESOLUTION_DELAY: Duration = Duration::from_millis(50);
 /// Addresses of one name that are used.

@@ -11,6 +11,8 @@
 //! - When data that had flowed stops, the others are tried after [`Config::silence`] already, not after the 4 s
 //!   that are meant for a join on its way through the network (3.3.4.1).
 //! - Relays that are held down are not passed over but tried last: with nothing else left, they are all there is.
+//! - A relay that cannot be reached, or does not answer, stays open until another one is joined: its tunnel goes on
+//!   asking, so that it is found as soon as it is there, however slow the way to it. It holds up no other.
 //! - Lookups that are late do not hold up the relays that are known, but those of the sender and anycast wait
 //!   [`Config::head_start`] for a local one (3.1.2 prefers it strictly).
 
@@ -32,10 +34,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
-/// Relays that are opening at a time.
-const MAX_OPENING: usize = 6;
-/// How long one of these keeps its place when another one waits for it.
-const PLACE: Duration = Duration::from_secs(3);
 /// A relay whose data came so lately is not given up for what ICMP says.
 const FRESH: Duration = Duration::from_millis(500);
 /// How long a relay without traffic is held down (3.3.4.1: no less than 3 minutes, no more than 10).
@@ -47,8 +45,11 @@ const LONGEST_SILENCE: (Duration, Duration) = (Duration::from_secs(8), Duration:
 /// How many rounds in which all relays refused follow one another quickly, and the longest pause between these: a
 /// relay that is just being started is there within seconds.
 const QUICK_ROUNDS: (u32, Duration) = (5, Duration::from_millis(1500));
-/// The longest pause between rounds: all refused; all refused and held down; some never answered.
-const ROUND_PAUSES: [Duration; 3] = [Duration::from_secs(10), Duration::from_secs(120), Duration::from_secs(60)];
+/// The longest pause between later ones, and the pause where some relays have not answered: whatever comes back, a
+/// network, a name server, is found within it.
+const ROUND_PAUSE: Duration = Duration::from_secs(4);
+/// The longest one where all relays are held down.
+const HELD_PAUSE: Duration = Duration::from_secs(120);
 
 /// A relay with a membership.
 #[derive(Clone, Copy, Debug)]
@@ -150,7 +151,15 @@ impl Race {
             let until = now + self.chance.between(HOLD_LIMIT.0, HOLD_LIMIT.1);
             self.holds.hold(relay, None, now, until);
         }
-        if state.is_open() {
+        if let (State::Opening { refused: true, .. }, Why::Unreachable | Why::Silent) = (state, why) {
+            // Once more.
+        } else if let (State::Opening { since, .. }, Why::Unreachable | Why::Silent) = (state, why) {
+            if let Some(runner) = self.field.get(relay) {
+                runner.state = State::Opening { since, refused: true };
+            }
+            self.next_open = now;
+            self.again = None;
+        } else if state.is_open() {
             self.fail(relay);
             self.next_open = now;
             // How long to pause depends on whether any still is.
@@ -301,8 +310,8 @@ impl Race {
         while now >= self.next_open {
             let next = self.field.next(|candidate| self.rank(candidate, now), self.remote_too(now));
             let Some(candidate) = next else { return };
-            if let (Some((oldest, since)), MAX_OPENING..) = self.field.oldest_opening() {
-                if now < since + PLACE {
+            if let Some((oldest, until)) = self.field.full() {
+                if now < until {
                     return;
                 }
                 self.fail(oldest);
@@ -329,10 +338,7 @@ impl Race {
             }
             due = due.max(self.began + self.config.head_start);
         }
-        match self.field.oldest_opening() {
-            (Some((_, since)), MAX_OPENING..) => Some(due.max(since + PLACE)),
-            _ => Some(due),
-        }
+        Some(self.field.full().map_or(due, |(_, until)| due.max(until)))
     }
 
     /// Where nothing is left to be tried, everything is looked up anew after a pause.
@@ -342,15 +348,16 @@ impl Race {
         if !self.seeking || !self.complete || left {
             self.again = None;
         } else if self.again.is_none() {
-            let opening = self.field.iter().any(|runner| runner.state.is_open());
+            let opening = self.field.iter().any(|runner| runner.state.may_answer());
             let mut relays = self.field.iter().map(|runner| runner.candidate.relay).peekable();
             let held =
                 relays.peek().is_some() && relays.all(|relay| self.holds.until(relay, self.config.what, now).is_some());
             let (first, longest) = match (self.main, opening) {
                 (Some(_), _) => (self.config.traffic, self.config.longest_traffic),
-                (None, true) => (10 * SECOND, ROUND_PAUSES[2]),
-                (None, false) if !held && self.vain_rounds < QUICK_ROUNDS.0 => (SECOND, QUICK_ROUNDS.1),
-                (None, false) => (SECOND, ROUND_PAUSES[usize::from(held)]),
+                (None, _) if held => (SECOND, HELD_PAUSE),
+                (None, true) => (ROUND_PAUSE, ROUND_PAUSE),
+                (None, false) if self.vain_rounds < QUICK_ROUNDS.0 => (SECOND, QUICK_ROUNDS.1),
+                (None, false) => (SECOND, ROUND_PAUSE),
             };
             self.again = Some(now + self.chance.pause(first, self.vain_rounds, longest));
         }

@@ -46,6 +46,8 @@ pub struct Wanted {
     pub named: Vec<RelayAddress>,
     /// The named relays did not do: others are to be looked for as well. Without named relays they always are.
     pub beyond_named: bool,
+    /// Those that announce themselves (DNS-SD) are to be asked for too, where others than the named ones are.
+    pub dns_sd: bool,
 }
 
 /// What came of it.
@@ -145,7 +147,7 @@ impl Discovery {
         let parts = if beyond { self.parts } else { Parts::NONE };
         join4(
             self.named(named, &servers, found),
-            self.announced(parts.dns_sd, &servers, found),
+            self.announced(parts.dns_sd && wanted.dns_sd, &servers, found),
             async {
                 if parts.anycast {
                     let relays = ANYCAST.map(|address| (address, amt::PORT).into());

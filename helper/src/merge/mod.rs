@@ -139,13 +139,15 @@ impl Merge {
 
     /// Writes the counters into a channel's.
     pub fn report(&self, stats: &mut ChannelStats) {
-        let Figures { is_rtp, rtp, .. } = self.figures();
+        let Figures { is_rtp, rtp, handovers, misplaced } = self.figures();
         stats.rtp = is_rtp;
         stats.rtp_lost = rtp.lost;
         stats.rtp_duplicates = rtp.duplicates;
         stats.rtp_reordered = rtp.reordered;
         stats.rtp_late = rtp.late;
         stats.rtp_recovered = rtp.recovered;
+        stats.handovers = handovers;
+        stats.misplaced = misplaced;
         stats.rtp_jitter_micros = rtp.jitter_micros;
         stats.rtp_fraction_lost = rtp.fraction_lost;
     }

@@ -5,10 +5,12 @@
 //! soon as the receive call that brought it returns, and every step on the way in words. `choice` says whether
 //! native multicast or a tunnel, [`discovery`](crate::discovery) which relay; `flow` is where they meet.
 
+mod changes;
 mod choice;
 mod consumer;
 mod flow;
 mod meter;
+mod names;
 mod native;
 mod network;
 mod plan;
@@ -25,13 +27,13 @@ pub use plan::Plan;
 
 use crate::options::PathChoice;
 use crate::tunnel::{News, Tally};
-use amt_shared::amt_url::Host;
 use amt_shared::wire::Status;
+use changes::Changes;
 use choice::{Choice, Step};
 use flow::{Flow, Told, Way};
 use meter::Verdict;
 use native::NativePaths;
-use search::{Channel, Search};
+use search::Search;
 use signals::{Signal, Signals};
 use std::future::Future;
 use std::sync::Arc;
@@ -42,8 +44,8 @@ use words::Narrator;
 
 /// How long native multicast may be silent, unless the URL says otherwise.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How long to wait after something that only the user can put right, before it is tried again all the same.
-const RETRY: Duration = Duration::from_secs(10);
+/// How long native multicast alone may bring nothing before that is said, and said again.
+const QUIET: Duration = Duration::from_secs(10);
 /// Between two looks at whether data comes.
 const LOOK: Duration = Duration::from_millis(100);
 /// Between two hints at what helps against a full buffer.
@@ -100,7 +102,8 @@ struct Reception<'a, C: Consumer> {
 
 impl<C: Consumer> Reception<'_, C> {
     async fn follow<S: Future<Output = ()>>(&mut self, signals: &mut Signals<'_, S>) -> Signal {
-        let channel = match self.look_up(signals).await {
+        let mut changes = Changes::new(&self.network.attachment);
+        let channel = match self.look_up(signals, &mut changes).await {
             Ok(channel) => channel,
             Err(signal) => return signal,
         };
@@ -162,6 +165,11 @@ impl<C: Consumer> Reception<'_, C> {
                         self.flow.wake(now);
                     }
                 }
+                () = changes.next() => {
+                    if let Some(search) = &mut search {
+                        search.network_changed(Instant::now());
+                    }
+                }
                 _ = look.tick() => {
                     let now = Instant::now();
                     self.look(now, &mut choice, search.as_mut());
@@ -175,55 +183,6 @@ impl<C: Consumer> Reception<'_, C> {
                 }
             }
         }
-    }
-
-    /// The addresses of source and group.
-    async fn look_up<S: Future<Output = ()>>(&mut self, signals: &mut Signals<'_, S>) -> Result<Channel, Signal> {
-        loop {
-            let status = self.narrator.resolving(&self.plan);
-            self.status(status);
-            let asked = Instant::now();
-            let channel = tokio::select! {
-                channel = Channel::look_up(&self.plan, &self.network.discovery) => channel,
-                signal = signals.next() => return Err(signal),
-            };
-            self.looked_up(asked, &channel);
-            match channel {
-                Ok(channel) => {
-                    channel.remarks.iter().for_each(|remark| self.step(remark));
-                    return Ok(channel);
-                }
-                Err(status) => {
-                    self.status(Some(status));
-                    if let Some(signal) = signals.pause(RETRY).await {
-                        return Err(signal);
-                    }
-                }
-            }
-        }
-    }
-
-    /// Tells what was looked up for the channel itself, where it is given by name.
-    fn looked_up(&self, asked: Instant, channel: &Result<Channel, Status>) {
-        let url = &self.plan.url;
-        let names = url.source.iter().chain([&url.group]).filter(|host| matches!(host, Host::Name(_)));
-        let names: Vec<_> = names.map(|name| format!("“{name}”")).collect();
-        if names.is_empty() {
-            return;
-        }
-        let found = channel
-            .as_ref()
-            .ok()
-            .into_iter()
-            .flat_map(Channel::copies)
-            .flat_map(|copy| copy.membership.source().into_iter().chain([copy.membership.group()]));
-        let happening = Happening::LookedUp {
-            what: names.join(" and "),
-            took: asked.elapsed(),
-            found: found.collect(),
-            error: channel.as_ref().err().map(|status| status.sentence.clone()),
-        };
-        self.flow.consumer(|consumer| consumer.happened(Instant::now(), &happening));
     }
 
     /// Data comes by a path, for the first time or after a pause.
@@ -390,7 +349,7 @@ impl<C: Consumer> Reception<'_, C> {
         self.flow.report(now, path);
         let last = self.flow.last(Way::Native).unwrap_or(self.since);
         let quiet = now.saturating_duration_since(last.max(self.since));
-        if native_alone && self.network.path == PathChoice::Native && quiet >= RETRY {
+        if native_alone && self.network.path == PathChoice::Native && quiet >= QUIET {
             self.since = now;
             let status = self.narrator.native_silent(now.saturating_duration_since(last));
             self.status(Some(status));

@@ -1,5 +1,6 @@
 //! A channel's native paths: joined by the operating system, read by a task for each.
 
+use super::changes::Changes;
 use super::flow::{Flow, Way};
 use super::search::{Channel, Copy};
 use super::{Consumer, Network};
@@ -14,7 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::task::AbortHandle;
 use tokio::time::{interval, sleep};
 
-/// After how much silence a channel is joined anew: an interface that went away took the membership with it.
+/// After how much silence a channel is joined anew although nothing is known to have changed. It costs the network a leave
+/// and a join each time; what takes a membership away is noticed within two seconds.
 const REJOIN: Duration = Duration::from_secs(10);
 
 /// Between two attempts, where a join fails or comes to grief.
@@ -33,7 +35,8 @@ impl NativePaths {
             let (tunnels, interface) = (network.tunnels.clone(), network.interface.clone());
             let join =
                 move || tunnels.transports().join(membership.group(), membership.source(), port, interface.as_ref());
-            tokio::spawn(stay(join, flow.path(Way::Native))).abort_handle()
+            let changes = Changes::new(&network.attachment);
+            tokio::spawn(stay(join, flow.path(Way::Native), changes)).abort_handle()
         });
         Self(copies.collect())
     }
@@ -46,19 +49,19 @@ impl Drop for NativePaths {
 }
 
 /// Keeps joined what `join` joins, also after a mistake of ours on the way of the data.
-async fn stay(join: impl Fn() -> io::Result<Native> + Send, line: Arc<impl Line>) {
-    while AssertUnwindSafe(stay_joined(&join, &*line)).catch_unwind().await.is_err() {
+async fn stay(join: impl Fn() -> io::Result<Native> + Send, line: Arc<impl Line>, mut changes: Changes) {
+    while AssertUnwindSafe(stay_joined(&join, &*line, &mut changes)).catch_unwind().await.is_err() {
         line.news(News::Gone);
         sleep(AGAIN).await;
     }
 }
 
-async fn stay_joined(join: &(impl Fn() -> io::Result<Native> + Send), line: &impl Line) {
+async fn stay_joined(join: &(impl Fn() -> io::Result<Native> + Send), line: &impl Line, changes: &mut Changes) {
     let mut said = String::new();
     let mut batch = Batch::default();
     loop {
         let ended = match join() {
-            Ok(native) => read(&native, &mut batch, line).await,
+            Ok(native) => read(&native, &mut batch, line, changes).await,
             Err(error) => Some(error),
         };
         if let Some(error) = ended {
@@ -74,9 +77,11 @@ async fn stay_joined(join: &(impl Fn() -> io::Result<Native> + Send), line: &imp
 }
 
 /// Reads until nothing comes any more, the way to the source changes, or the socket fails.
-async fn read(native: &Native, batch: &mut Batch, line: &impl Line) -> Option<io::Error> {
+async fn read(native: &Native, batch: &mut Batch, line: &impl Line, changes: &mut Changes) -> Option<io::Error> {
     let mut dropped_before = 0;
     let mut last = Instant::now();
+    // When the machine changed networks, until it is known whether data still comes.
+    let mut changed: Option<Instant> = None;
     let mut look = interval(LOOK);
     loop {
         tokio::select! {
@@ -93,6 +98,9 @@ async fn read(native: &Native, batch: &mut Batch, line: &impl Line) -> Option<io
                 });
                 line.flush(now);
             }
+            () = changes.next() => {
+                changed.get_or_insert_with(Instant::now);
+            }
             _ = look.tick() => {
                 let dropped = native.dropped().unwrap_or(0);
                 let socket_dropped = dropped.saturating_sub(dropped_before);
@@ -100,9 +108,12 @@ async fn read(native: &Native, batch: &mut Batch, line: &impl Line) -> Option<io
                 if socket_dropped > 0 {
                     line.news(News::Tally(Tally { socket_dropped, remedy: native.remedy(), ..Tally::default() }));
                 }
-                if last.elapsed() >= REJOIN || native.moved() {
+                // An interface that went away has taken the membership with it.
+                let known = changed.filter(|at| at.elapsed() >= LOOK);
+                if known.is_some_and(|at| last < at) || last.elapsed() >= REJOIN || native.moved() {
                     return None;
                 }
+                changed = changed.xor(known);
             }
         }
     }

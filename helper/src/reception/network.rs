@@ -3,7 +3,7 @@
 use crate::discovery::{Discovery, HoldDowns, Parts};
 use crate::options::{self, PathChoice};
 use crate::reinject::Reinjector;
-use crate::transport::{Interface, Transports};
+use crate::transport::{Attachment, Interface, Transports};
 use crate::tunnel::{Settings, Tunnels};
 use amt_shared::amt_url::RelayAddress;
 use anyhow::bail;
@@ -16,6 +16,8 @@ pub struct Network {
     pub(super) discovery: Discovery,
     /// Relays that brought nothing, and until when they are passed over (RFC 8777, 3.3.4.1).
     pub(super) holds: Arc<HoldDowns>,
+    /// Whether the machine has changed networks.
+    pub(super) attachment: Arc<Attachment>,
     /// Which ways may be tried.
     pub(super) path: PathChoice,
     /// Where native multicast is joined, unless by the route to the source.
@@ -52,6 +54,7 @@ impl Network {
                 None => discovery,
             },
             holds: Arc::default(),
+            attachment: Arc::default(),
             path,
             interface,
             relays: options.relay.as_ref().map(|list| list.0.clone()).unwrap_or_default(),
@@ -66,6 +69,7 @@ impl Network {
             tunnels: Tunnels::new(transports, settings, reinjector),
             discovery: Discovery::new(Parts { named: true, ..Parts::NONE }),
             holds: Arc::default(),
+            attachment: Arc::default(),
             path: PathChoice::Amt,
             interface: None,
             relays: Vec::new(),

@@ -86,6 +86,27 @@ struct Open {
     last: Option<Instant>,
 }
 
+/// The rounds of lookups in one network.
+#[derive(Debug, Default)]
+struct Lookups(u32);
+
+/// What is looked up in one of them.
+#[derive(Debug, PartialEq, Eq)]
+struct Round {
+    beyond_named: bool,
+    dns_sd: bool,
+}
+
+impl Lookups {
+    /// Named relays are asked for alone at first. A question to all the neighbourhood is repeated after pauses that
+    /// double (RFC 6762, 5.2), up to sixteen rounds, about a minute.
+    fn next(&mut self) -> Round {
+        let n = self.0;
+        self.0 = n.saturating_add(1);
+        Round { beyond_named: n > 0, dns_sd: n.is_power_of_two() || n.is_multiple_of(16) }
+    }
+}
+
 /// A search that goes on.
 pub(super) struct Search<'a, C: Consumer> {
     network: &'a Network,
@@ -101,6 +122,9 @@ pub(super) struct Search<'a, C: Consumer> {
     /// A relay was found in this round.
     any: bool,
     open: Vec<Open>,
+    lookups: Lookups,
+    /// The relays that announced themselves when that was asked for last.
+    announced: Vec<Candidate>,
 }
 
 impl<'a, C: Consumer> Search<'a, C> {
@@ -130,15 +154,25 @@ impl<'a, C: Consumer> Search<'a, C> {
             failure: None,
             any: false,
             open: Vec::new(),
+            lookups: Lookups::default(),
+            announced: Vec::new(),
         };
-        search.look_up(false);
+        search.look_up(now);
         search
     }
 
-    fn look_up(&mut self, beyond_named: bool) {
+    fn look_up(&mut self, now: Instant) {
         let (source, named) = (self.channel.first.membership.source(), self.named.clone());
-        self.found = Some(self.network.discovery.candidates(discovery::Wanted { source, named, beyond_named }));
-        self.asked = Instant::now();
+        let Round { beyond_named, dns_sd } = self.lookups.next();
+        let wanted = discovery::Wanted { source, named, beyond_named, dns_sd };
+        self.found = Some(self.network.discovery.candidates(wanted));
+        if dns_sd {
+            self.announced.clear();
+        } else if beyond_named {
+            // What they said last is all that is known of them.
+            self.race.candidates(now, self.announced.clone());
+        }
+        self.asked = now;
         self.any = false;
         self.failure = None;
     }
@@ -185,6 +219,8 @@ impl<'a, C: Consumer> Search<'a, C> {
                     let happening = Happening::Candidate { relay: *relay, why: origin.to_string() };
                     self.happened(now, &happening);
                 }
+                let announced = |candidate: &&Candidate| matches!(candidate.origin, Origin::DnsSd { .. });
+                self.announced.extend(candidates.iter().filter(announced));
                 self.race.candidates(now, candidates);
             }
             Found::Failed(failure) => {
@@ -239,6 +275,12 @@ impl<'a, C: Consumer> Search<'a, C> {
         self.race.data(now, relay);
     }
 
+    /// The machine changed networks: what was found and what failed in the one before says nothing about this one.
+    pub(super) fn network_changed(&mut self, now: Instant) {
+        self.lookups = Lookups::default();
+        self.race.network_changed(now);
+    }
+
     /// Looks which relays brought something; to be called a few times a second.
     pub(super) fn look(&mut self) {
         for open in self.open.iter_mut().filter(|open| open.joined) {
@@ -268,7 +310,7 @@ impl<'a, C: Consumer> Search<'a, C> {
                     }
                 }
                 Step::Close(relay) => self.close(relay, narrator),
-                Step::Again => self.look_up(true),
+                Step::Again => self.look_up(now),
             }
         }
     }
@@ -295,5 +337,19 @@ impl<'a, C: Consumer> Search<'a, C> {
             let sentence = narrator.next_relay(relay, next);
             self.flow.step(&sentence);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_neighbourhood_is_asked_less_and_less_often_and_named_relays_alone_at_first() {
+        let mut lookups = Lookups::default();
+        let rounds: Vec<_> = (0..50).map(|_| lookups.next()).collect();
+        assert!(!rounds[0].beyond_named && rounds[1..].iter().all(|round| round.beyond_named));
+        let asked: Vec<_> = (0..50).filter(|n| rounds[*n].dns_sd).collect();
+        assert_eq!(asked, [0, 1, 2, 4, 8, 16, 32, 48]);
     }
 }

@@ -178,7 +178,7 @@ impl Report {
 type Counter = (&'static str, Option<Unit>, &'static str, fn(&ChannelStats) -> u64);
 
 /// The counters of a channel.
-const COUNTERS: [Counter; 13] = [
+const COUNTERS: [Counter; 15] = [
     ("channel_datagrams", None, "Inner datagrams of the channel", |stats| stats.datagrams),
     ("channel", Some(Unit::Bytes), "Bytes of transport stream", |stats| stats.bytes),
     ("channel_ts_packets", None, "Transport packets", |stats| stats.ts_packets),
@@ -192,6 +192,8 @@ const COUNTERS: [Counter; 13] = [
     ("channel_rtp_recovered_packets", None, "RTP packets lost on one path that another brought", |stats| {
         stats.rtp_recovered
     }),
+    ("channel_handovers", None, "Changes of the path that plain TS is taken from", |stats| stats.handovers),
+    ("channel_misplaced_handovers", None, "Changes of the path that made a gap", |stats| stats.misplaced),
     ("channel_reassembled_packets", None, "Inner packets put together from fragments", |stats| stats.reassembled),
     ("channel_reassembly_failed_packets", None, "Inner packets of which fragments were missing", |stats| {
         stats.reassembly_failed

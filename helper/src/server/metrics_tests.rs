@@ -20,6 +20,8 @@ fn channel(url: &str) -> ChannelReport {
     let stats = ChannelStats {
         datagrams: 10,
         bytes: 13_160,
+        handovers: 5,
+        misplaced: 1,
         viewers: 2,
         join_ms: Some(250),
         discarded: [("a \"reason\"\\\nof two lines".to_owned(), 4)].into(),
@@ -57,6 +59,8 @@ fn names_follow_the_conventions_and_values_are_the_reports() {
         "# HELP amt_helper_channel_bytes_total Bytes of transport stream.".to_owned(),
         "# TYPE amt_helper_uptime_seconds gauge".to_owned(),
         "amt_helper_uptime_seconds 7.0".to_owned(),
+        format!("amt_helper_channel_handovers_total{{{name}}} 5"),
+        format!("amt_helper_channel_misplaced_handovers_total{{{name}}} 1"),
         "amt_helper_pages 3.0".to_owned(),
         "amt_helper_connections_refused_total 1".to_owned(),
         "amt_helper_connections_given_up_total 3".to_owned(),

@@ -3,6 +3,7 @@
 //! In: a name, or an address to reach. Out: the interface, and the address this machine has towards it. Nothing
 //! is sent: connecting a UDP socket only asks the kernel for its route.
 
+use nix::net::if_::if_nametoindex;
 use pnet::datalink::{self, NetworkInterface};
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
@@ -39,6 +40,11 @@ impl Interface {
     #[cfg(test)]
     pub(super) fn nowhere() -> Self {
         Self { name: "gone".into(), index: 0x7FFF_FFFF }
+    }
+
+    /// The index of whatever has its name now.
+    pub(super) fn index_now(&self) -> Option<u32> {
+        if_nametoindex(self.name.as_str()).ok()
     }
 
     /// Its name, like `eth0`.

@@ -5,6 +5,7 @@
 //! its sender and its time of arrival, and the word that a relay cannot be reached (ICMP). What needs root is
 //! opened once, in [`Transports::open`], and serves every tunnel of the process from then on.
 
+mod attachment;
 mod inlet;
 mod interface;
 pub mod native;
@@ -13,6 +14,7 @@ mod sockets;
 mod source_port;
 pub mod udp;
 
+pub use attachment::Attachment;
 pub use inlet::Batch;
 pub use interface::Interface;
 pub(crate) use sockets::join_source;

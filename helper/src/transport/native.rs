@@ -19,8 +19,18 @@ pub struct Native {
     source: Option<IpAddr>,
     /// The interface that was joined on; 0 where the kernel chose.
     index: u32,
-    /// What the interface was chosen by and the address it had then; `None` where it was named.
-    chosen: Option<(IpAddr, Option<IpAddr>)>,
+    /// How the interface was chosen.
+    chosen: Chosen,
+}
+
+/// How the interface of a join was chosen.
+enum Chosen {
+    Named(Interface),
+    /// By the way to an address, and what packets left from there then.
+    Route {
+        towards: IpAddr,
+        local: Option<IpAddr>,
+    },
 }
 
 impl Native {
@@ -45,7 +55,10 @@ impl Native {
         }
         // Where no source is known, the kernel's route for the group itself decides.
         let towards = source.unwrap_or(group);
-        let chosen = interface.is_none().then(|| (towards, local_address(towards).ok()));
+        let chosen = match interface {
+            Some(interface) => Chosen::Named(interface.clone()),
+            None => Chosen::Route { towards, local: local_address(towards).ok() },
+        };
         let found = if interface.is_none() { Interface::towards(towards) } else { None };
         // 0 leaves the choice to the kernel.
         let index = interface.or(found.as_ref()).map_or(0, Interface::index);
@@ -119,10 +132,13 @@ impl Native {
     }
 
     /// Whether the way to the source has changed since the join, so that it should be joined anew. Asks the kernel
-    /// for a route: once a second is often enough. Never where the interface was named.
+    /// for a route: once a second is often enough. Where the interface was named, whether another one has its name now.
     #[must_use]
     pub fn moved(&self) -> bool {
-        self.chosen.is_some_and(|(towards, before)| local_address(towards).is_ok_and(|now| before != Some(now)))
+        match &self.chosen {
+            Chosen::Named(interface) => interface.index_now().is_some_and(|now| now != interface.index()),
+            Chosen::Route { towards, local } => local_address(*towards).is_ok_and(|now| *local != Some(now)),
+        }
     }
 }
 

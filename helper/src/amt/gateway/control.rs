@@ -98,7 +98,12 @@ impl Gateway {
         from: SocketAddr,
         query: &MembershipQuery<'_>,
     ) -> Result<(), Discard> {
-        let Phase::Requesting { relay, question } = self.phase else { return Err(Discard::NotAwaited) };
+        let late = self.given_up.answered(now, from, query.nonce);
+        let (relay, question) = match (self.phase, late) {
+            (Phase::Discovering(_) | Phase::Requesting { .. }, Some(late)) => late,
+            (Phase::Requesting { relay, question }, None) => (relay, question),
+            _ => return Err(Discard::NotAwaited),
+        };
         if !same_endpoint(relay, from) {
             return Err(Discard::WrongSender);
         }
@@ -109,6 +114,7 @@ impl Gateway {
         }
         let general = parse_general_query(self.config.protocol, query.packet)?;
         self.linux_p ^= to_other;
+        self.given_up.clear();
         let MembershipQuery { nonce, mac, gateway: endpoint, limit, .. } = *query;
 
         // The same tunnel goes on where the relay, and our endpoint as it sees it, are what they were.
@@ -155,7 +161,7 @@ impl Gateway {
     fn refused(&mut self, now: Instant, relay: SocketAddr) {
         self.events.push_back(Event::RelayFull { relay });
         self.refusals = self.refusals.saturating_add(1);
-        let due = now + self.chance.patient_pause(self.refusals, self.config.longest_pause);
+        let due = now + self.chance.patient_pause(self.refusals, self.config.longest_refusal);
         let question = self.question(due, Cause::RelayFull);
         self.phase =
             if self.config.discover { Phase::Discovering(question) } else { Phase::Requesting { relay, question } };
@@ -171,9 +177,9 @@ impl Gateway {
 
     /// A question goes out now; the pause after it is for all that stayed without an answer.
     fn ask(&mut self, now: Instant, question: Question) -> Question {
-        let trouble = now - *self.trouble.get_or_insert(now);
+        self.trouble.get_or_insert(now);
         let unanswered = self.fruitless.saturating_add(question.sent).saturating_add(1);
-        question.asked(now + self.chance.pause(unanswered, trouble))
+        question.asked(now + self.chance.pause(unanswered))
     }
 
     pub(super) fn send(&mut self, to: SocketAddr, message: &Message<'_>) {

@@ -13,8 +13,10 @@
 //! - Where data stops, or does not come at all, a Request goes out early, with growing pauses: this finds a
 //!   relay that lost its state (a restart, a lost Update) within seconds. Where one membership alone is silent
 //!   it alone is said again.
-//! - The first few questions follow each other quickly, and the pauses after them grow with the time that the
-//!   relay has been away ([`Config`]): somebody sits in front of it.
+//! - The first few questions follow each other quickly, and the pauses after them stay short ([`Config`]): somebody
+//!   sits in front of it.
+//! - The answer to a question that was given up is still taken for a while: on a slow way every answer comes after the
+//!   next search has begun.
 
 mod control;
 mod data;
@@ -28,7 +30,7 @@ use super::message::{Mac, Message, Protocol};
 use super::{Transmit, same_endpoint};
 use crate::membership::Membership;
 use crate::membership::interest::{Interest, StateChanges};
-use question::{Chance, Question};
+use question::{Chance, GivenUp, Question};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -67,11 +69,10 @@ pub struct Config {
     /// The shortest pause after any other; it is random between this and the double of it for each one that
     /// went before (5.2.3.4.3). 1 s by default, as recommended there.
     pub first_pause: Duration,
-    /// The longest pause while the relay has not been away for long: whoever comes back is found within it.
-    /// Later it is a thirtieth of the time. 4 s by default.
-    pub early_pause: Duration,
-    /// The longest pause at all. 30 s by default.
+    /// The longest pause, however long the relay has been away: whoever comes back is found within it. 4 s by default.
     pub longest_pause: Duration,
+    /// The longest pause before a relay that takes nobody new (L flag) is asked again. 30 s by default.
+    pub longest_refusal: Duration,
 }
 
 impl Config {
@@ -88,8 +89,8 @@ impl Config {
             quick: 6,
             quick_pause: Duration::from_millis(250),
             first_pause: SECOND,
-            early_pause: Duration::from_secs(4),
-            longest_pause: Duration::from_secs(30),
+            longest_pause: Duration::from_secs(4),
+            longest_refusal: Duration::from_secs(30),
         }
     }
 }
@@ -111,6 +112,8 @@ pub struct Gateway {
     trouble: Option<Instant>,
     /// Requests without a Query in searches before this one, since then.
     fruitless: u32,
+    /// These Requests, whose answers may still come.
+    given_up: GivenUp,
     /// When a change of the path last began a cycle, or is to begin one.
     path_change: Option<Instant>,
     interest: Interest,
@@ -184,6 +187,7 @@ impl Gateway {
             refusals: 0,
             trouble: None,
             fruitless: 0,
+            given_up: GivenUp::default(),
             path_change: None,
             watches: BTreeMap::new(),
             changes: StateChanges::default(),
@@ -289,6 +293,7 @@ impl Gateway {
                     self.send_request(now, relay, question);
                 } else {
                     self.fruitless = self.fruitless.saturating_add(question.sent);
+                    self.given_up.add(now, relay, question);
                     self.start_search(now, Cause::NoQuery);
                 }
             }

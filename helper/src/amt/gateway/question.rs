@@ -1,9 +1,15 @@
 //! A question to a relay that waits for its answer, and what is random about it.
 
-use super::{Cause, Config, DAY, Discard};
+use super::{Cause, Config, DAY, Discard, same_endpoint};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
+
+/// For how long after a Request was given up its answer is taken, and how many of these are remembered.
+const LATE: Duration = Duration::from_secs(30);
+const GIVEN_UP: usize = 4;
 
 /// A Relay Discovery or a Request. A repetition has the same nonce (5.2.3.4.5, 5.2.3.5.6).
 #[derive(Clone, Copy, Debug)]
@@ -39,9 +45,39 @@ impl Question {
         }
     }
 
+    /// Whether a nonce is one of its two.
+    fn has(&self, nonce: u32) -> bool {
+        [self.nonce, self.other_nonce].contains(&nonce)
+    }
+
     /// ICMP tells that it did not arrive; false where that is no news.
     pub(super) fn did_not_arrive(&mut self) -> bool {
         self.sent > 0 && !std::mem::replace(&mut self.unreachable, true)
+    }
+}
+
+/// Requests that stayed without an answer, until another question got one.
+#[derive(Debug, Default)]
+pub(super) struct GivenUp(VecDeque<(Instant, SocketAddr, Question)>);
+
+impl GivenUp {
+    /// A Request is given up.
+    pub(super) fn add(&mut self, now: Instant, relay: SocketAddr, question: Question) {
+        if self.0.len() >= GIVEN_UP {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, relay, question));
+    }
+
+    /// The relay that was asked and the question, where a nonce that came from somewhere answers one of them.
+    pub(super) fn answered(&self, now: Instant, from: SocketAddr, nonce: u32) -> Option<(SocketAddr, Question)> {
+        let lately = self.0.iter().filter(|(at, ..)| now.saturating_duration_since(*at) < LATE);
+        let mut asked = lately.filter(|(_, relay, question)| same_endpoint(*relay, from) && question.has(nonce));
+        asked.next().map(|(_, relay, question)| (*relay, *question))
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
     }
 }
 
@@ -52,7 +88,6 @@ pub(super) struct Chance {
     quick: u32,
     quick_pause: Duration,
     first_pause: Duration,
-    early_pause: Duration,
     longest_pause: Duration,
 }
 
@@ -66,19 +101,16 @@ impl Chance {
             quick: config.quick,
             quick_pause: bounded(config.quick_pause),
             first_pause,
-            early_pause: bounded(config.early_pause).max(first_pause),
             longest_pause: bounded(config.longest_pause).max(first_pause),
         }
     }
 
-    /// The pause after the `n`th question, where the relay has been away for so long. The quick ones are out of
-    /// step with others' too.
-    pub(super) fn pause(&mut self, n: u32, trouble: Duration) -> Duration {
+    /// The pause after the `n`th question. The quick ones are out of step with others' too.
+    pub(super) fn pause(&mut self, n: u32) -> Duration {
         if n <= self.quick {
             return self.quick_pause.mul_f64(self.rng.random_range(1.0..=1.2));
         }
-        let longest = self.early_pause.max(trouble / 30).min(self.longest_pause);
-        self.patient_pause(n - self.quick, longest)
+        self.patient_pause(n - self.quick, self.longest_pause)
     }
 
     /// The pause after the `n`th attempt: random in [1 s, min(2ⁿ⁻¹ s, the longest)] (5.2.3.4.3), so that the

@@ -153,18 +153,13 @@ fn a_relay_that_never_answers_is_asked_for_ever_and_not_too_often() {
     network.run_for(HOUR);
     assert_eq!(count(&network, "discovery"), network.sent.len());
     let pauses: Vec<Duration> = network.sent.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
-    // Six at a quick pace, then as the RFC recommends; none is longer than 4 s before two minutes are over, and
-    // none longer than 30 s.
+    // Six at a quick pace, then as the RFC recommends, but none is longer than 4 s.
     assert!(pauses[..6].iter().all(|pause| (ms(250)..=ms(300)).contains(pause)), "{pauses:?}");
-    let mut at = Duration::ZERO;
-    for (n, pause) in pauses.iter().enumerate() {
-        if let Some(n) = n.checked_sub(6) {
-            let longest = (SECOND * 4).max(at / 30).min(SECOND * 30).min(SECOND * (1 << n.min(5)));
-            assert!(*pause >= SECOND && *pause <= longest, "{n}: {pause:?}");
-        }
-        at += *pause;
+    for (n, pause) in pauses[6..].iter().enumerate() {
+        let longest = SECOND * (1 << n.min(2));
+        assert!(*pause >= SECOND && *pause <= longest, "{n}: {pause:?}");
     }
-    assert!((300..900).contains(&network.sent.len()), "{}", network.sent.len());
+    assert!((1500..1800).contains(&network.sent.len()), "{}", network.sent.len());
     // One search, one nonce.
     assert_eq!(network.sent.iter().map(|(_, transmit)| &transmit.payload).collect::<BTreeSet<_>>().len(), 1);
 }

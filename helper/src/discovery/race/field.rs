@@ -2,10 +2,14 @@
 
 use crate::discovery::candidate::{Candidate, Preference};
 use std::net::SocketAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Relays that are remembered; later ones are passed over.
 const MAX_RUNNERS: usize = 64;
+/// Relays that are opening at a time.
+pub(super) const MAX_OPENING: usize = 6;
+/// How long one of these keeps its place when another one waits for it.
+const PLACE: Duration = Duration::from_secs(3);
 /// For how many rounds of lookups a relay stays that these no longer find, as a name server may only be mute.
 const KEPT_ROUNDS: u32 = 2;
 
@@ -23,8 +27,8 @@ pub(super) struct Runner {
 pub(super) enum State {
     /// Not tried in this race.
     Waiting,
-    /// Its first Membership Query is awaited.
-    Opening { since: Instant },
+    /// Its first Membership Query is awaited, though with little hope where nothing gets there or it is silent.
+    Opening { since: Instant, refused: bool },
     /// “Connected” in the sense of RFC 8777, 3.2.3.
     Connected { since: Instant },
     /// A membership is reported to it.
@@ -123,17 +127,19 @@ impl Field {
     pub(super) fn open(&mut self, relay: SocketAddr, rank: Rank, now: Instant) {
         self.last = Some((rank, relay.is_ipv6()));
         if let Some(runner) = self.get(relay) {
-            runner.state = State::Opening { since: now };
+            runner.state = State::Opening { since: now, refused: false };
         }
     }
 
-    /// The one that has been opening for the longest time, and since when; and how many are.
-    pub(super) fn oldest_opening(&self) -> (Option<(SocketAddr, Instant)>, usize) {
+    /// Where as many are opening as may: which of them gives up its place for another one, and when.
+    pub(super) fn full(&self) -> Option<(SocketAddr, Instant)> {
         let opening = self.iter().filter_map(|runner| match runner.state {
-            State::Opening { since } => Some((runner.candidate.relay, since)),
+            State::Opening { since, refused } => {
+                Some((runner.candidate.relay, if refused { since } else { since + PLACE }))
+            }
             _ => None,
         });
-        (opening.clone().min_by_key(|(_, since)| *since), opening.count())
+        (opening.clone().count() >= MAX_OPENING).then(|| opening.min_by_key(|(_, until)| *until)).flatten()
     }
 
     /// The best connected one, whether a better one is still opening, and since when one is connected.
@@ -146,14 +152,18 @@ impl Field {
         let (best, _) = connected.min_by(|(a, since_a), (b, since_b)| {
             rank(&a.candidate).cmp(&rank(&b.candidate)).then(since_a.cmp(since_b))
         })?;
-        let better = self.iter().any(|runner| {
-            matches!(runner.state, State::Opening { .. }) && rank(&runner.candidate) < rank(&best.candidate)
-        });
+        let better =
+            self.iter().any(|runner| runner.state.may_answer() && rank(&runner.candidate) < rank(&best.candidate));
         Some((best.candidate.relay, better, first))
     }
 }
 
 impl State {
+    /// Whether its first Query may be expected.
+    pub(super) const fn may_answer(self) -> bool {
+        matches!(self, Self::Opening { refused: false, .. })
+    }
+
     pub(super) const fn is_open(self) -> bool {
         matches!(self, Self::Opening { .. } | Self::Connected { .. })
     }

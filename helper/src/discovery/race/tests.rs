@@ -1,3 +1,4 @@
+use super::field::MAX_OPENING;
 use super::*;
 use crate::discovery::candidate::Origin;
 use proptest::prelude::*;
@@ -137,11 +138,14 @@ impl World {
             let Some(behaviour) = self.relays.get(&relay).filter(|_| self.opened.contains_key(&relay)) else {
                 continue;
             };
-            let (refuses, connects) = (behaviour.refuses, behaviour.connects);
-            if let Some((_, why)) = refuses.filter(|(after, _)| now >= since + *after) {
-                self.race.refused(now, relay, why);
-            } else if connects.is_some_and(|after| now >= since + after) {
-                self.race.connected(now, relay);
+            let refuses = behaviour.refuses.filter(|(after, _)| now >= since + *after).map(|(_, why)| why);
+            let connects = behaviour.connects.is_some_and(|after| now >= since + after);
+            match refuses {
+                // What does not get there now, or is not answered yet, may be later.
+                Some(Why::Unreachable | Why::Silent) if connects => self.race.connected(now, relay),
+                Some(why) => self.race.refused(now, relay, why),
+                None if connects => self.race.connected(now, relay),
+                None => {}
             }
             self.follow();
         }
@@ -469,6 +473,41 @@ fn a_relay_that_is_being_started_is_found_soon_though_it_refused_before() {
         world.run(seconds * SECOND);
         world.relays.insert(v4(1), good(10 * MS));
         world.first_data_by((seconds + 2) * SECOND);
+    }
+}
+
+#[test]
+fn a_relay_that_was_away_however_long_is_found_within_five_seconds() {
+    for why in [Why::Unreachable, Why::Silent, Why::Broken] {
+        for away in [7, 60, 150, 600, 7200] {
+            let gone = Relay { refuses: Some((5 * MS, why)), ..Relay::default() };
+            let mut world = World::new(list(&[v4(1), v4(2)]), [(v4(1), gone), (v4(2), Relay::default())]);
+            world.run(away * SECOND);
+            world.relays.insert(v4(1), good(10 * MS));
+            world.first_data_by((away + 5) * SECOND);
+            let rounds = world.times(|step| *step == Step::Again).len() as u64;
+            assert!(rounds <= u64::from(away) / 2 + 6, "{rounds} rounds of lookups in {away} s");
+        }
+    }
+}
+
+#[test]
+fn a_relay_whose_answers_are_late_is_joined_though_it_counted_as_silent() {
+    let late = Relay { refuses: Some((4500 * MS, Why::Silent)), ..good(6 * SECOND) };
+    for others in [vec![], vec![v4(2), v4(3)]] {
+        let relays = [vec![v4(1)], others].concat();
+        let mut world = World::new(list(&relays), [(v4(1), late.clone())]);
+        world.first_data_by(7 * SECOND);
+    }
+}
+
+#[test]
+fn what_a_name_server_says_after_a_long_absence_is_played_within_five_seconds() {
+    for away in [7, 150, 7200] {
+        let mut world = World::new(Vec::new(), [(v4(1), good(10 * MS))]);
+        world.run(away * SECOND);
+        world.found = list(&[v4(1)]);
+        world.first_data_by((away + 5) * SECOND);
     }
 }
 

@@ -3,6 +3,8 @@ use super::*;
 use hickory_resolver::proto::op::{Message, OpCode, ResponseCode};
 use hickory_resolver::proto::rr::RecordType;
 use proptest::prelude::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 const DNS: Parts = Parts { dns: true, ..Parts::NONE };
@@ -17,7 +19,8 @@ fn source() -> IpAddr {
 }
 
 fn wanted(relays: &str) -> Wanted {
-    Wanted { source: Some(source()), named: amt_shared::amt_url::parse_relays(relays).unwrap(), beyond_named: false }
+    let named = amt_shared::amt_url::parse_relays(relays).unwrap();
+    Wanted { source: Some(source()), named, beyond_named: false, dns_sd: true }
 }
 
 /// A discovery that asks this server and the neighbourhood's responder, if any, and nobody else.
@@ -364,4 +367,18 @@ async fn source_and_group_are_of_one_version_where_they_can_be() {
     assert_eq!(failure.advice(), "Check its spelling, or write its address.");
     let failure = look_up("amt://192.0.2.1@gone.example").await.unwrap_err();
     assert_eq!(failure.to_string(), "The group “gone.example” cannot be found: there is no such name.");
+}
+
+#[tokio::test]
+async fn a_query_whose_answer_is_lost_is_sent_again_soon() {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let server = Server::start(move |owner, _| match asked.fetch_add(1, Ordering::Relaxed) {
+        0..4 => Reply::Silence,
+        _ => Reply::Records(vec![address(owner, "192.0.2.1")]),
+    })
+    .await;
+    let mut discovery = discovery(NAMED, &server);
+    discovery.manner.patience = Manner::default().patience;
+    let (found, failures) = all(&discovery, wanted("relay.example")).await;
+    assert_eq!((found, failures), (vec![at("192.0.2.1:2268", Origin::Named { place: 0 })], vec![]));
 }
