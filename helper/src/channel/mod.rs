@@ -27,7 +27,7 @@ use feed::Feed;
 use frame::{Frame, Framer};
 use pace::Pace;
 use serde::Serialize;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 use tokio::sync::{Notify, mpsc, watch};
@@ -57,7 +57,10 @@ struct Shared {
 
 /// A channel and its tunnel.
 struct Channel {
+    /// Made from `wishes`.
     plan: watch::Sender<Plan>,
+    /// What each of its subscriptions wants, the latest first.
+    wishes: Mutex<VecDeque<(u64, Plan)>>,
     /// Who wants it: viewers, and the command line.
     holders: watch::Sender<usize>,
     outlet: Mutex<Outlet>,
@@ -107,6 +110,7 @@ pub struct ChannelReport {
 
 /// Keeps a channel tuned in until it is dropped.
 pub struct Subscription {
+    id: u64,
     channel: Arc<Channel>,
     /// `None` for the command line, which looks at nothing.
     viewer: Option<Arc<Mailbox>>,
@@ -153,11 +157,7 @@ impl Channels {
         let plan = Plan::new(url.clone(), &self.0.network.relays);
         let mut running = lock(&self.0.running);
         let channel = match running.get(&url.channel()) {
-            Some(channel) => {
-                // The tunnel follows another plan only while nothing comes.
-                channel.plan.send_if_modified(|current| current.prefer(plan.relays));
-                Arc::clone(channel)
-            }
+            Some(channel) => Arc::clone(channel),
             None if running.len() >= MAX_CHANNELS => {
                 return Err(refused(
                     "The helper receives as many channels as it can.",
@@ -169,7 +169,8 @@ impl Channels {
                     return Err(refused("The helper is stopping.", "Start it again."));
                 };
                 let channel = Arc::new(Channel {
-                    plan: watch::Sender::new(plan),
+                    plan: watch::Sender::new(plan.clone()),
+                    wishes: Mutex::default(),
                     holders: watch::Sender::new(0),
                     outlet: Mutex::default(),
                     waiting: Notify::new(),
@@ -181,11 +182,12 @@ impl Channels {
             }
         };
         channel.holders.send_modify(|holders| *holders += 1);
+        let id = channel.want(plan);
         drop(running);
         if let Some(viewer) = &viewer {
             channel.admit(viewer);
         }
-        Ok(Subscription { channel, viewer })
+        Ok(Subscription { id, channel, viewer })
     }
 
     /// Runs a channel's tunnel until nobody wants it.
@@ -274,6 +276,28 @@ impl Drop for Listed<'_> {
 }
 
 impl Channel {
+    /// Somebody wants it in this way. The tunnel follows another plan only while nothing comes.
+    fn want(&self, plan: Plan) -> u64 {
+        let id = rand::random();
+        let mut wishes = lock(&self.wishes);
+        wishes.push_front((id, plan));
+        self.follow(&wishes);
+        id
+    }
+
+    /// That one does not want it any more. Without anybody the plan stays, as nobody has another.
+    fn want_no_more(&self, id: u64) {
+        let mut wishes = lock(&self.wishes);
+        wishes.retain(|(other, _)| *other != id);
+        self.follow(&wishes);
+    }
+
+    fn follow(&self, wishes: &VecDeque<(u64, Plan)>) {
+        if let Some(plan) = Plan::of_all(wishes.iter().map(|(_, plan)| plan)) {
+            self.plan.send_if_modified(|current| std::mem::replace(current, plan.clone()) != plan);
+        }
+    }
+
     /// Lets a viewer in, with how things stand and what it needs to start at once.
     fn admit(&self, viewer: &Arc<Mailbox>) {
         let mut state = lock(&self.state);
@@ -367,6 +391,7 @@ impl Drop for Subscription {
         if let Some(viewer) = &self.viewer {
             lock(&self.channel.state).viewers.retain(|other| !Arc::ptr_eq(other, viewer));
         }
+        self.channel.want_no_more(self.id);
         self.channel.holders.send_modify(|holders| *holders -= 1);
     }
 }
@@ -393,6 +418,7 @@ mod tests {
         let key: AmtUrl = "amt://232.9.9.9".parse().unwrap();
         let channel = Arc::new(Channel {
             plan: watch::Sender::new(Plan::new(key.clone(), &[])),
+            wishes: Mutex::default(),
             holders: watch::Sender::new(1),
             outlet: Mutex::default(),
             waiting: Notify::new(),
@@ -406,5 +432,25 @@ mod tests {
         assert!(grief.is_err());
         assert!(lock(&channels.0.running).is_empty());
         assert_eq!(lock(&channel.state).status.as_ref().map(|status| status.phase), Some(Phase::Failed));
+    }
+
+    #[tokio::test]
+    async fn a_channel_is_looked_for_where_those_who_want_it_now_say() {
+        let network = Network::of_the_demo(Transports::open(TransportChoice::Udp).unwrap(), None);
+        let channels = Channels::new(network, GRACE);
+        let hold = |query: &str| channels.hold(&format!("amt://192.0.2.1@232.9.9.9?{query}").parse().unwrap()).unwrap();
+        let url = || channels.report().remove(0).url;
+        let relays = || url().parse::<AmtUrl>().unwrap().relays.iter().map(ToString::to_string).collect::<Vec<_>>();
+        let first = hold("relay=127.7.7.1");
+        let second = hold("timeout=9&relay=127.7.7.2");
+        assert_eq!(relays(), ["127.7.7.2", "127.7.7.1"]);
+        assert!(url().contains("timeout=9"));
+        drop(second);
+        assert_eq!(relays(), ["127.7.7.1"]);
+        assert!(!url().contains("timeout"));
+        // Who leaves as the last one and comes again wants nothing of what was before.
+        drop(first);
+        let _again = hold("relay=127.7.7.3");
+        assert_eq!(relays(), ["127.7.7.3"]);
     }
 }

@@ -39,6 +39,11 @@ impl Choice {
         Self { path, patience, tunnel: false, native: None }
     }
 
+    /// From now on native multicast may be silent for so long.
+    pub(super) fn wait_for(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// Whether the channel is joined natively at all.
     pub(super) fn wants_native(&self) -> bool {
         self.path != PathChoice::Amt

@@ -34,7 +34,7 @@ use flow::{Flow, Told, Way};
 use meter::Verdict;
 use native::NativePaths;
 use search::Search;
-use signals::{Signal, Signals};
+use signals::{Restarts, Signal, Signals};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -61,7 +61,7 @@ pub async fn run<C: Consumer>(
     stop: impl Future<Output = ()> + Send,
 ) -> Option<C> {
     let stop = std::pin::pin!(stop);
-    let mut signals = Signals { plan, stop };
+    let mut signals = Signals { plan, stop, restarts: Restarts::default() };
     let (sender, told) = mpsc::unbounded_channel();
     let flow = Flow::new(consumer, sender);
     let mut told = told;
@@ -107,8 +107,7 @@ impl<C: Consumer> Reception<'_, C> {
             Ok(channel) => channel,
             Err(signal) => return signal,
         };
-        let seconds = self.plan.url.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-        let mut choice = Choice::new(self.network.path, seconds.unwrap_or(PATIENCE));
+        let mut choice = Choice::new(self.network.path, self.plan.timeout().unwrap_or(PATIENCE));
         let _native = choice.wants_native().then(|| NativePaths::join(&channel, self.network, self.flow));
         let mut search: Option<Search<'_, C>> = None;
         let mut wake = None;
@@ -137,11 +136,13 @@ impl<C: Consumer> Reception<'_, C> {
             tokio::select! {
                 biased;
                 signal = signals.next() => {
-                    // Pages may name other relays for a channel that comes already: they are kept for when it stops.
-                    if signal == Signal::Stop || !self.flows() {
+                    if signal == Signal::Stop || !self.flows() && signals.restarts.one_more(now) {
                         return signal;
                     }
-                    other_plan = true;
+                    // Pages may name other relays for a channel that comes already: they are kept for when it stops.
+                    let plan = signals.plan.borrow().clone();
+                    choice.wait_for(plan.timeout().unwrap_or(PATIENCE));
+                    other_plan |= plan.relays != self.plan.relays || !self.flows();
                 }
                 Some(told) = self.told.recv() => match told {
                     Told::Wake(at) => wake = Some(at),
@@ -176,7 +177,7 @@ impl<C: Consumer> Reception<'_, C> {
                     looks += 1;
                     if looks % REPORT == 0 {
                         self.report(now, search.is_none());
-                        if other_plan && !self.flows() {
+                        if other_plan && !self.flows() && signals.restarts.one_more(now) {
                             return Signal::Plan;
                         }
                     }

@@ -7,7 +7,9 @@ use super::{Consumer, Happening, Reception};
 use amt_shared::amt_url::Host;
 use amt_shared::wire::Status;
 use std::future::Future;
+use std::pin::pin;
 use std::time::{Duration, Instant};
+use tokio::time::sleep;
 
 /// How long to wait after something that only the user can put right, before it is tried again all the same.
 const RETRY: Duration = Duration::from_secs(4);
@@ -25,11 +27,13 @@ impl<C: Consumer> Reception<'_, C> {
             let status = self.narrator.resolving(&self.plan);
             self.status(status);
             let asked = Instant::now();
+            let plan = self.plan.clone();
+            let lookup = pin!(Channel::look_up(&plan, &self.network.discovery));
             let channel = tokio::select! {
-                channel = Channel::look_up(&self.plan, &self.network.discovery) => channel,
-                signal = signals.next() => return Err(signal),
+                channel = lookup => channel,
                 // What is asked in the network before waits for answers that no longer come.
                 () = changes.next() => continue,
+                stop = self.stopped(signals) => return Err(stop),
             };
             self.looked_up(asked, &channel);
             match channel {
@@ -42,12 +46,21 @@ impl<C: Consumer> Reception<'_, C> {
                     // A lookup takes as long as that where nobody answers; then it has been waited for already.
                     let pause = RETRY.saturating_sub(asked.elapsed()).max(SOON);
                     tokio::select! {
-                        signal = signals.pause(pause) => if let Some(signal) = signal {
-                            return Err(signal);
-                        },
+                        () = sleep(pause) => {}
                         () = changes.next() => {}
+                        stop = self.stopped(signals) => return Err(stop),
                     }
                 }
+            }
+        }
+    }
+
+    /// Returns when the channel is not wanted any more. Which relays are wanted changes nothing for its names.
+    async fn stopped<S: Future<Output = ()>>(&mut self, signals: &mut Signals<'_, S>) -> Signal {
+        loop {
+            match signals.next().await {
+                Signal::Stop => return Signal::Stop,
+                Signal::Plan => self.plan = signals.plan.borrow().clone(),
             }
         }
     }

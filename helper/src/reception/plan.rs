@@ -2,6 +2,7 @@
 
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::RelayAddress;
+use std::time::Duration;
 
 /// Relays of one plan.
 const MAX_RELAYS: usize = 16;
@@ -24,23 +25,23 @@ impl Plan {
         Self { url, relays }
     }
 
-    /// Puts relays before those that are there already, which stay behind them: whoever named those still counts
-    /// on them. Whether that changed anything.
-    pub(crate) fn prefer(&mut self, mut relays: Vec<RelayAddress>) -> bool {
-        if relays.iter().all(|relay| self.relays.contains(relay)) && !self.relays.is_empty() {
-            return false;
+    /// The plan of all who want one channel, of whom the latest comes first: the relays of each in turn, and the
+    /// timeout of the first that names one. `None` where nobody wants it.
+    pub(crate) fn of_all<'a>(plans: impl Iterator<Item = &'a Self> + Clone) -> Option<Self> {
+        let first = plans.clone().next()?;
+        let mut relays: Vec<RelayAddress> = Vec::new();
+        for relay in plans.clone().flat_map(|plan| &plan.relays) {
+            if relays.len() < MAX_RELAYS && !relays.contains(relay) {
+                relays.push(relay.clone());
+            }
         }
-        relays.append(&mut self.relays);
-        let mut seen = Vec::new();
-        relays.retain(|relay| {
-            let new = !seen.contains(relay);
-            seen.push(relay.clone());
-            new
-        });
-        relays.truncate(MAX_RELAYS);
-        let changed = self.relays != relays;
-        self.relays = relays;
-        changed
+        let timeout_seconds = plans.clone().find_map(|plan| plan.url.timeout_seconds);
+        Some(Self { url: AmtUrl { timeout_seconds, ..first.url.clone() }, relays })
+    }
+
+    /// How long it may be silent, where somebody says so.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        self.url.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()))
     }
 
     /// The channel in short, for lines that people read.
@@ -64,20 +65,22 @@ mod tests {
     }
 
     #[test]
-    fn relays_named_later_come_first_and_those_before_stay() {
-        let mut shared = plan("amt://232.0.0.1?relay=a,b");
-        assert!(!shared.prefer(plan("amt://232.0.0.1?relay=b").relays));
-        assert!(!shared.prefer(plan("amt://232.0.0.1").relays));
-        assert!(shared.prefer(plan("amt://232.0.0.1?relay=c,b").relays));
-        assert_eq!(relays(&shared), "c,b,a");
-        let mut anycast = plan("amt://232.0.0.1");
-        assert!(!anycast.prefer(Vec::new()));
-        assert!(anycast.prefer(plan("amt://232.0.0.1?relay=a").relays));
+    fn relays_named_later_come_first_and_those_of_the_others_behind_them() {
+        let of_all = |urls: &[&str]| {
+            let plans: Vec<_> = urls.iter().map(|url| plan(url)).collect();
+            Plan::of_all(plans.iter())
+        };
+        let shared = of_all(&["amt://232.0.0.1?relay=c,b", "amt://232.0.0.1?timeout=7", "amt://232.0.0.1?relay=a,b"]);
+        let shared = shared.unwrap();
+        assert_eq!((relays(&shared).as_str(), shared.timeout()), ("c,b,a", Some(Duration::from_secs(7))));
+        let latest = of_all(&["amt://232.0.0.1?timeout=3", "amt://232.0.0.1?timeout=7"]).unwrap();
+        assert_eq!((latest.relays.len(), latest.timeout()), (0, Some(Duration::from_secs(3))));
+        assert_eq!(of_all(&[]), None);
     }
 
     #[test]
     fn a_url_may_not_name_relays_without_end() {
-        let url = format!("amt://232.0.0.1?relay={}", "a,".repeat(20_000));
+        let url = format!("amt://232.0.0.1?relay={}", vec!["a"; 20_000].join(","));
         assert_eq!(plan(&url).relays.len(), MAX_RELAYS);
     }
 

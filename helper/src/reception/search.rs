@@ -139,8 +139,7 @@ impl<'a, C: Consumer> Search<'a, C> {
         let Copy { membership, .. } = channel.first;
         let defaults = Config::new(membership.source().unwrap_or(membership.group()));
         let head_start = if network.discovery.parts().dns_sd { defaults.head_start } else { Duration::ZERO };
-        let seconds = plan.url.timeout_seconds.map(|seconds| Duration::from_secs(seconds.into()));
-        let config = Config { head_start, traffic: seconds.unwrap_or(defaults.traffic), ..defaults };
+        let config = Config { head_start, traffic: plan.timeout().unwrap_or(defaults.traffic), ..defaults };
         let race = Race::new(now, rand::random(), config, Arc::clone(&network.holds));
         let named = plan.relays.clone();
         let mut search = Self {

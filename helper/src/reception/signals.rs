@@ -1,11 +1,11 @@
 //! What may end or change a reception from outside.
 
 use super::Plan;
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::watch;
-use tokio::time::sleep;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Signal {
@@ -13,9 +13,31 @@ pub(super) enum Signal {
     Plan,
 }
 
+/// How many times a channel may begin anew for another plan within which time: pages that name one relay after another
+/// would keep it from ever coming for the others.
+const RESTARTS: (usize, Duration) = (3, Duration::from_secs(10));
+
+/// The last of these times.
+#[derive(Debug, Default)]
+pub(super) struct Restarts(VecDeque<Instant>);
+
+impl Restarts {
+    /// Whether it may begin anew now, and if so it does.
+    pub(super) fn one_more(&mut self, now: Instant) -> bool {
+        let (most, within) = RESTARTS;
+        self.0.retain(|at| now.saturating_duration_since(*at) < within);
+        let may = self.0.len() < most;
+        if may {
+            self.0.push_back(now);
+        }
+        may
+    }
+}
+
 pub(super) struct Signals<'a, S> {
     pub(super) plan: watch::Receiver<Plan>,
     pub(super) stop: Pin<&'a mut S>,
+    pub(super) restarts: Restarts,
 }
 
 impl<S: Future<Output = ()>> Signals<'_, S> {
@@ -26,11 +48,17 @@ impl<S: Future<Output = ()>> Signals<'_, S> {
             Ok(()) = self.plan.changed() => Signal::Plan,
         }
     }
+}
 
-    pub(super) async fn pause(&mut self, duration: Duration) -> Option<Signal> {
-        tokio::select! {
-            signal = self.next() => Some(signal),
-            () = sleep(duration) => None,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_of_plans_leaves_time_for_what_is_there() {
+        let (mut restarts, start) = (Restarts::default(), Instant::now());
+        let begun = (0..6000).filter(|n| restarts.one_more(start + Duration::from_millis(5 * n)));
+        let begun: Vec<_> = begun.collect();
+        assert_eq!(begun, [0, 1, 2, 2000, 2001, 2002, 4000, 4001, 4002]);
     }
 }

@@ -358,3 +358,57 @@ async fn the_relay_that_a_later_page_names_is_used_when_the_first_falls_silent()
     other.send(&stream.datagram());
     page.frame().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_names_another_relay_for_a_channel_is_told_of_that_one_and_not_of_the_one_before() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    let url = |relay: &str| format!("amt://192.0.2.1@232.9.9.9?relay={relay}");
+    for (relay, told) in [("127.0.0.1:9", "No relay listens at 127.0.0.1:9"), ("nobody.invalid", "nobody.invalid")] {
+        page.tune(&url(&silent.local_addr().unwrap().to_string())).await;
+        while !page.wait_for(Phase::Discovering).await.sentence.contains("does not answer") {}
+        page.tune(&url(relay)).await;
+        let told_by = tokio::time::Instant::now() + crate::common::PATIENCE;
+        loop {
+            assert!(tokio::time::Instant::now() < told_by, "“{told}” is not told");
+            let Received::Message(FromHelper::Status(status)) = page.next().await else { continue };
+            if status.sentence.contains(told) {
+                break;
+            }
+        }
+        // Nothing of the one before takes its place.
+        let settled = tokio::time::Instant::now() + Duration::from_secs(3);
+        while tokio::time::Instant::now() < settled {
+            if let Received::Message(FromHelper::Status(status)) = page.next().await {
+                assert!(!status.sentence.contains(&silent.local_addr().unwrap().to_string()), "{}", status.sentence);
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_that_names_one_relay_after_another_keeps_nobody_else_from_the_channel() {
+    let relay = TestRelay::start();
+    let helper = Helper::serve(&[]);
+    let address = helper.address();
+    let url = relay.url();
+    let channel = url.split_once('?').unwrap().0.to_owned();
+    let flood = tokio::spawn(async move {
+        let mut page = Page::open(address).await;
+        for n in 0.. {
+            page.tune(&format!("{channel}?relay=127.7.{}.{}", n / 250 % 250, 1 + n % 250)).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut page = Page::open(address).await;
+    page.tune(&url).await;
+    relay.wait_for_join(GROUP);
+    let mut stream = Stream::default();
+    for _ in 0..20 {
+        relay.send(&stream.datagram());
+        page.frame().await;
+    }
+    flood.abort();
+}

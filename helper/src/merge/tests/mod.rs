@@ -3,6 +3,7 @@
 mod cut_elsewhere;
 mod handing_over;
 mod outages;
+mod profiles;
 mod uniting;
 
 use super::*;
