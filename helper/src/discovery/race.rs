@@ -17,7 +17,9 @@
 //!   [`Config::head_start`] for a local one (3.1.2 prefers it strictly).
 
 mod chance;
+mod comparison;
 mod field;
+mod quality;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -28,6 +30,7 @@ use super::candidate::Candidate;
 use super::hold_down::HoldDowns;
 use chance::Chance;
 use field::{Field, Rank, State};
+use quality::Quality;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -74,6 +77,9 @@ pub struct Race {
     main: Option<Joined>,
     /// One that was joined because the main one is silent or limited.
     trial: Option<Joined>,
+    /// Whether the main one should give way to a better one; and one that did, until when it stays beside it.
+    quality: Quality,
+    leaving: Option<(SocketAddr, Instant)>,
     /// Whether (another) relay is sought, since when, and when the next may be opened.
     seeking: bool,
     began: Instant,
@@ -96,15 +102,18 @@ impl Race {
     /// of tests.
     #[must_use]
     pub fn new(now: Instant, seed: u64, config: Config, holds: Arc<HoldDowns>) -> Self {
+        let mut chance = Chance::new(seed);
         Self {
             silence: config.silence,
             silence_learnt: now,
             config,
             holds,
-            chance: Chance::new(seed),
+            quality: Quality::new(now, &mut chance),
+            chance,
             field: Field::default(),
             main: None,
             trial: None,
+            leaving: None,
             seeking: true,
             began: now,
             next_open: now,
@@ -166,9 +175,13 @@ impl Race {
             self.again = None;
         } else if self.trial.is_some_and(|trial| trial.relay == relay) {
             self.trial = None;
+            self.quality.start_over();
             self.fail(relay);
             self.next_open = now;
         } else if let Some(main) = self.main.as_mut().filter(|main| main.relay == relay) {
+            if matches!(why, Why::Broken | Why::Limit) {
+                self.quality.end(now, &mut self.chance);
+            }
             match why {
                 Why::Broken => {
                     // The one on trial has its own time to bring something.
@@ -195,16 +208,22 @@ impl Race {
     pub fn data(&mut self, now: Instant, relay: SocketAddr) {
         if let Some(main) = self.main.as_mut().filter(|main| main.relay == relay) {
             let first = main.last.replace(now).is_none();
-            let limited = main.limited;
-            if first || self.seeking && !limited {
+            // Another one is sought although this one delivers.
+            let all_the_same = main.limited || self.quality.comparing().is_some();
+            if first || self.seeking && !all_the_same {
                 self.flows(now, relay, first);
-                if !limited {
+                if !all_the_same {
                     self.settle();
                 }
                 self.turn(now);
             }
         } else if let Some(mut trial) = self.trial.filter(|trial| trial.relay == relay) {
             trial.last = Some(now);
+            if let Some(until) = self.quality.comparing() {
+                trial.deadline = until;
+                self.trial = Some(trial);
+                return;
+            }
             self.trial = None;
             if let Some(old) = self.main.replace(trial) {
                 self.hold(now, old.relay);
@@ -233,9 +252,14 @@ impl Race {
     /// When [`Race::handle_timeout`] is due. It changes with every other call.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let main = self.main.filter(|_| !self.seeking).map(|main| self.main_due(&main));
+        let comparing = self.quality.comparing();
+        let watched = self.main.filter(|_| !self.seeking || comparing.is_some());
+        let main = watched.map(|main| self.main_due(&main));
+        let delivers = self.main.is_some_and(|main| main.last.is_some());
+        let due = (!self.seeking && self.leaving.is_none() && delivers).then(|| self.quality.due());
         let trial = self.trial.map(|trial| trial.deadline);
-        [main, trial, self.again, self.open_due()].into_iter().flatten().min()
+        let leaving = self.leaving.map(|(_, until)| until);
+        [main, trial, self.again, self.open_due(), comparing, due, leaving].into_iter().flatten().min()
     }
 
     /// What is to be done next.
@@ -257,6 +281,7 @@ impl Race {
 
     /// Everything that is due.
     fn turn(&mut self, now: Instant) {
+        self.compare(now);
         if let Some(trial) = self.trial.filter(|trial| now >= trial.deadline) {
             self.trial = None;
             self.vain(now, trial.relay);
@@ -276,7 +301,7 @@ impl Race {
             }
             self.next_round();
         }
-        if self.seeking && self.trial.is_none() && !self.decide(now) {
+        if self.seeking && self.trial.is_none() && self.leaving.is_none() && !self.decide(now) {
             self.open(now);
         }
         self.plan_again(now);
@@ -324,7 +349,7 @@ impl Race {
 
     /// When there is something for `decide` or `open` to do.
     fn open_due(&self) -> Option<Instant> {
-        if !self.seeking || self.trial.is_some() {
+        if !self.seeking || self.trial.is_some() || self.leaving.is_some() {
             return None;
         }
         if let Some((.., since)) = self.field.winner(|candidate| self.rank(candidate, self.began)) {
@@ -345,7 +370,7 @@ impl Race {
     fn plan_again(&mut self, now: Instant) {
         let left = self.trial.is_some()
             || self.field.iter().any(|runner| matches!(runner.state, State::Waiting | State::Connected { .. }));
-        if !self.seeking || !self.complete || left {
+        if !self.seeking || !self.complete || left || self.quality.comparing().is_some() {
             self.again = None;
         } else if self.again.is_none() {
             let opening = self.field.iter().any(|runner| runner.state.may_answer());

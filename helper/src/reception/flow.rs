@@ -4,6 +4,7 @@
 //! is free but for the moments when two paths bring something at once, or somebody looks at the counters.
 
 use super::Consumer;
+use super::health::Health;
 use super::meter::{Meter, Verdict};
 use super::said::Said;
 use crate::amt::gateway::Event;
@@ -55,6 +56,11 @@ struct State<C> {
     next_path: u8,
     said_steps: Said,
     said_statuses: Said,
+    /// What each tunnel's path loses by itself, while more than one is joined.
+    healths: Vec<(PathId, Health)>,
+    measuring: bool,
+    /// What had come and was lost by then, of all paths together, when that was asked last.
+    before: (u64, u64),
     /// The task was told to look at the merge at this time.
     wake: Option<Instant>,
 }
@@ -69,6 +75,9 @@ impl<C: Consumer> Flow<C> {
             next_path: 0,
             said_steps: Said::default(),
             said_statuses: Said::default(),
+            healths: Vec::new(),
+            measuring: false,
+            before: (0, 0),
             wake: None,
         };
         Arc::new(Self { state: Mutex::new(state), told })
@@ -155,6 +164,39 @@ impl<C: Consumer> Flow<C> {
         state.wake = None;
     }
 
+    /// Whether each path is to be measured by itself, which costs something with every packet.
+    pub(super) fn measure(&self, each: bool) {
+        let mut state = self.lock();
+        if std::mem::replace(&mut state.measuring, each) != each {
+            state.healths.clear();
+        }
+    }
+
+    /// The share that a tunnel has lost since this was asked last. Of what is not measured by itself, the share that is
+    /// missing in what all paths bring together.
+    pub(super) fn losses(&self) -> impl Fn(SocketAddr) -> Option<f64> + use<C> {
+        let mut state = self.lock();
+        let now = state.meter.arrived_and_lost(&state.merge);
+        let before = std::mem::replace(&mut state.before, now);
+        let together = share((now.0.saturating_sub(before.0), now.1.saturating_sub(before.1)));
+        let measuring = state.measuring;
+        let mut each: Vec<(SocketAddr, (u64, u64))> = Vec::new();
+        let State { paths, healths, .. } = &mut *state;
+        for (id, health) in healths {
+            let way = paths.iter().find(|(other, ..)| other == id).map(|(_, way, _)| *way);
+            if let Some(Way::Tunnel(relay)) = way {
+                each.push((relay, health.take()));
+            }
+        }
+        move |relay| {
+            if !measuring {
+                return together;
+            }
+            let of = each.iter().filter(|(other, _)| *other == relay);
+            share(of.fold((0, 0), |sum, (_, counts)| (sum.0 + counts.0, sum.1 + counts.1)))
+        }
+    }
+
     /// From now on this way is what is shown, wherever it and another overlap.
     pub(super) fn prefer(&self, way: Way) {
         let mut state = self.lock();
@@ -197,7 +239,20 @@ impl<C: Consumer> Flow<C> {
     }
 }
 
+/// Of what came and what was lost; `None` where nothing came.
+fn share((came, lost): (u64, u64)) -> Option<f64> {
+    (came > 0).then(|| lost as f64 / (came + lost) as f64)
+}
+
 impl<C> State<C> {
+    fn health(&mut self, path: PathId) -> &mut Health {
+        let place = self.healths.iter().position(|(id, _)| *id == path).unwrap_or_else(|| {
+            self.healths.push((path, Health::default()));
+            self.healths.len() - 1
+        });
+        &mut self.healths[place].1
+    }
+
     /// A number that no path has: one that lasts keeps its own while others come and go for hours.
     fn free_path(&mut self) -> PathId {
         while self.paths.iter().any(|(id, ..)| id.0 == self.next_path) {
@@ -237,6 +292,9 @@ impl<C: Consumer> Path<C> {
 impl<C: Consumer> Line for Path<C> {
     fn datagram(&self, now: Instant, payload: &[u8], received_micros: u64) {
         let mut state = self.flow.lock();
+        if state.measuring {
+            state.health(self.id).count(payload);
+        }
         let State { merge, meter, consumer: Some(consumer), paths, .. } = &mut *state else { return };
         let Some((_, _, last)) = paths.iter_mut().find(|(id, _, _)| *id == self.id) else { return };
         let began = last.is_none_or(|last| now.saturating_duration_since(last) >= PAUSE);
@@ -279,6 +337,7 @@ impl<C: Consumer> Drop for Path<C> {
     fn drop(&mut self) {
         let mut state = self.flow.lock();
         state.paths.retain(|(id, _, _)| *id != self.id);
+        state.healths.retain(|(id, _)| *id != self.id);
         state.merge.path_gone(self.id);
     }
 }
@@ -295,6 +354,7 @@ fn is_of_one_membership(news: &News) -> bool {
 mod tests {
     use super::*;
     use crate::amt::gateway::Cause;
+    use crate::channel::test_packets::video;
     use crate::membership::Membership;
     use crate::tunnel::Tally;
     use amt_shared::wire::Status;
@@ -329,6 +389,34 @@ mod tests {
             copy.news(News::Event(Event::Receiving { relay, membership }));
         }
         assert_eq!(std::iter::from_fn(|| told.try_recv().ok()).count(), 2);
+    }
+
+    #[test]
+    fn what_one_relay_loses_is_known_also_while_another_one_brings_it() {
+        let (sender, _told) = mpsc::unbounded_channel();
+        let flow = Flow::new(Count(0), sender);
+        let relays = [1, 2].map(|last| SocketAddr::from(([192, 0, 2, last], 2268)));
+        let [lossy, whole] = relays.map(|relay| flow.path(Way::Tunnel(relay)));
+        let start = Instant::now();
+        let send = |path: &Path<Count>, range: std::ops::Range<u32>, kept: fn(u32) -> bool| {
+            for number in range.filter(|number| kept(*number)) {
+                let rtp = [&[0x80, 33][..], &(number as u16).to_be_bytes(), &[0; 8], &video(number as u8)].concat();
+                path.datagram(start + Duration::from_millis(u64::from(number)), &rtp, 0);
+            }
+        };
+        let nine_in_ten = |number| number % 10 != 5;
+        send(&lossy, 0..1000, nine_in_ten);
+        flow.wake(start + Duration::from_secs(2));
+        let alone = flow.losses()(relays[0]).unwrap();
+        assert!((0.09..0.11).contains(&alone), "{alone}");
+        flow.measure(true);
+        for ten in 300..400 {
+            send(&whole, ten * 10..ten * 10 + 10, |_| true);
+            send(&lossy, ten * 10..ten * 10 + 10, nine_in_ten);
+        }
+        let losses = flow.losses();
+        let shares = relays.map(|relay| losses(relay).unwrap());
+        assert!((0.09..0.11).contains(&shares[0]) && shares[1] == 0.0, "{shares:?}");
     }
 
     #[test]

@@ -92,6 +92,16 @@ impl Meter {
         }
     }
 
+    /// How much came and how much was lost, as RTP says or else continuity counters.
+    pub(super) fn arrived_and_lost(&self, merge: &Merge) -> (u64, u64) {
+        let figures = merge.figures();
+        if figures.is_rtp {
+            (figures.rtp.expected.saturating_sub(figures.rtp.lost), figures.rtp.lost)
+        } else {
+            (self.stats.ts_packets, self.stats.continuity_lost)
+        }
+    }
+
     /// Counts datagrams that were refused.
     pub(super) fn discard(&mut self, reason: String, count: u64) {
         *self.stats.discarded.entry(reason).or_default() += count;

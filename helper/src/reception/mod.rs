@@ -9,6 +9,7 @@ mod changes;
 mod choice;
 mod consumer;
 mod flow;
+mod health;
 mod meter;
 mod names;
 mod native;
@@ -300,7 +301,7 @@ impl<C: Consumer> Reception<'_, C> {
             choice.native_data(last);
         }
         if let Some(search) = search {
-            search.look();
+            search.look(now);
         }
         self.compare(now, choice);
         if self.data_comes() {

@@ -76,6 +76,9 @@ fn failed(sentence: String, advice: &str) -> Status {
     Status { phase: Phase::Failed, sentence, advice: Some(advice.to_owned()), relay: None }
 }
 
+/// Between two looks at how much relays lose: the least interval of RTCP (RFC 3550, 6.2).
+const MEASURED: Duration = Duration::from_secs(5);
+
 /// A tunnel that is open for a channel.
 struct Open {
     relay: SocketAddr,
@@ -125,6 +128,10 @@ pub(super) struct Search<'a, C: Consumer> {
     lookups: Lookups,
     /// The relays that announced themselves when that was asked for last.
     announced: Vec<Candidate>,
+    /// The relay that a better one has taken the place of, until it is closed.
+    left: Option<SocketAddr>,
+    /// When it was looked last how much relays lose.
+    measured: Instant,
 }
 
 impl<'a, C: Consumer> Search<'a, C> {
@@ -155,6 +162,8 @@ impl<'a, C: Consumer> Search<'a, C> {
             open: Vec::new(),
             lookups: Lookups::default(),
             announced: Vec::new(),
+            left: None,
+            measured: now,
         };
         search.look_up(now);
         search
@@ -281,7 +290,11 @@ impl<'a, C: Consumer> Search<'a, C> {
     }
 
     /// Looks which relays brought something; to be called a few times a second.
-    pub(super) fn look(&mut self) {
+    pub(super) fn look(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.measured) >= MEASURED {
+            self.measured = now;
+            self.race.losses(now, self.flow.losses());
+        }
         for open in self.open.iter_mut().filter(|open| open.joined) {
             let last = self.flow.last(Way::Tunnel(open.relay));
             if let Some(at) = last.filter(|_| last > open.last) {
@@ -307,6 +320,12 @@ impl<'a, C: Consumer> Search<'a, C> {
                         open.joined = true;
                         open.leases.iter().for_each(Lease::join);
                     }
+                    self.measure();
+                }
+                Step::Prefer { relay, before } => {
+                    self.flow.prefer(Way::Tunnel(relay));
+                    self.flow.step(&narrator.better_relay(before, relay));
+                    self.left = Some(before);
                 }
                 Step::Close(relay) => self.close(relay, narrator),
                 Step::Again => self.look_up(now),
@@ -328,9 +347,18 @@ impl<'a, C: Consumer> Search<'a, C> {
         self.open.push(Open { relay, leases, joined: false, last: None });
     }
 
+    /// Relays that are joined together are compared.
+    fn measure(&self) {
+        self.flow.measure(self.open.iter().filter(|open| open.joined).count() > 1);
+    }
+
     fn close(&mut self, relay: SocketAddr, narrator: &mut Narrator) {
         let Some(index) = self.open.iter().position(|open| open.relay == relay) else { return };
         let closed = self.open.swap_remove(index);
+        self.measure();
+        if self.left.take_if(|left| *left == relay).is_some() {
+            return;
+        }
         if closed.joined {
             let next = self.race.main().filter(|next| *next != relay);
             let sentence = narrator.next_relay(relay, next);

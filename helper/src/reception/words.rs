@@ -87,6 +87,12 @@ impl Narrator {
         }
     }
 
+    /// A relay has less loss than the one in use, or comes before it in order.
+    pub(super) fn better_relay(&self, before: SocketAddr, better: SocketAddr) -> String {
+        let [before, better] = [before, better].map(|opened| self.relay_of(opened));
+        format!("The relay {better} is better than {before}: switching to it.")
+    }
+
     /// A status was told. Those that were only made do not count: nobody has read them.
     pub(super) fn told(&mut self, status: &Status) {
         self.phase = status.phase;

@@ -49,6 +49,13 @@ pub enum Step {
     Open(Candidate),
     /// Report the membership to this relay, which is connected.
     Join(SocketAddr),
+    /// Take the data from this relay, as soon as it is known where it goes on from the one before, which is left next.
+    Prefer {
+        /// The better one, which is joined.
+        relay: SocketAddr,
+        /// The one that is left.
+        before: SocketAddr,
+    },
     /// Take the membership back if there is one, and give the tunnel up.
     Close(SocketAddr),
     /// Look everything up anew, also where relays are named but did not do.

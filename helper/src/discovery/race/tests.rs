@@ -186,6 +186,9 @@ impl World {
                     assert!(self.opened.remove(&relay).is_some(), "it is not open");
                     self.joined.remove(&relay);
                 }
+                Step::Prefer { relay, before } => {
+                    assert!(self.joined.contains_key(&relay) && self.joined.contains_key(&before));
+                }
                 Step::Again => self.looks_up = Some(self.now + MS),
             }
         }
@@ -548,6 +551,67 @@ fn a_change_of_network_looks_everything_up_anew_and_leaves_nothing() {
     world.run(12 * SECOND);
     assert_eq!(world.times(|step| *step == Step::Again), [10_000]);
     assert_eq!(world.longest_gap, PACKET);
+}
+
+/// Runs on, while relays lose these shares of the data.
+fn run_with_losses(world: &mut World, until: Duration, losses: &[(SocketAddr, f64)]) {
+    while world.now < world.start + until {
+        world.run(world.now - world.start + 5 * SECOND);
+        let joined: Vec<_> = world.joined.keys().copied().collect();
+        let of = |relay| losses.iter().find(|(of, _)| *of == relay && joined.contains(of)).map(|(_, share)| *share);
+        world.race.losses(world.now, of);
+        world.follow();
+    }
+}
+
+#[test]
+fn a_relay_that_loses_more_than_another_is_left_for_it_without_a_gap() {
+    for (losses, better) in [([0.05, 0.0], true), ([0.05, 0.02], true), ([0.05, 0.04], false), ([0.004, 0.0], false)] {
+        let mut world = World::new(list(&[v4(1), v4(2)]), [(v4(1), good(10 * MS)), (v4(2), good(10 * MS))]);
+        let losses = [(v4(1), losses[0]), (v4(2), losses[1])];
+        run_with_losses(&mut world, 60 * SECOND, &losses);
+        assert_eq!(world.joined.keys().collect::<Vec<_>>(), [&v4(1 + u8::from(better))], "{losses:?}");
+        assert_eq!((world.longest_gap, world.opened.len()), (PACKET, 1));
+        let preferred = world.times(|step| matches!(step, Step::Prefer { .. }));
+        let left = world.times(|step| *step == Step::Close(v4(1)));
+        assert_eq!(preferred.iter().map(|at| at + 1500).collect::<Vec<_>>(), left, "both are joined for a while");
+        // It is not looked for over and over, and the one that was left is not gone back to.
+        run_with_losses(&mut world, 600 * SECOND, &losses);
+        assert!(world.joins().len() <= 3, "{:?}", world.joins());
+    }
+}
+
+#[test]
+fn a_relay_that_loses_much_stays_where_it_is_the_only_one_or_the_others_have_nothing() {
+    for others in [vec![], vec![(v4(2), mute(10 * MS))], vec![(v4(2), Relay::default())]] {
+        let relays = [vec![v4(1)], others.iter().map(|(relay, _)| *relay).collect()].concat();
+        let mut world = World::new(list(&relays), [(v4(1), good(10 * MS))].into_iter().chain(others));
+        run_with_losses(&mut world, 200 * SECOND, &[(v4(1), 0.2)]);
+        assert_eq!((world.joined.keys().collect::<Vec<_>>(), world.opened.len()), (vec![&v4(1)], 1));
+        assert_eq!(world.longest_gap, PACKET);
+    }
+}
+
+#[test]
+fn a_relay_that_falls_silent_while_it_is_compared_is_left_at_once() {
+    let dies = Relay { delivers: vec![(Duration::ZERO, 32 * SECOND)], ..good(10 * MS) };
+    let mut world = World::new(list(&[v4(1), v4(2)]), [(v4(1), dies), (v4(2), good(10 * MS))]);
+    run_with_losses(&mut world, 60 * SECOND, &[(v4(1), 0.05), (v4(2), 0.04)]);
+    assert_eq!(world.joined.keys().collect::<Vec<_>>(), [&v4(2)]);
+    assert!(world.longest_gap < 3 * SECOND);
+}
+
+#[test]
+fn a_choice_that_is_a_day_old_is_looked_at_again_and_what_comes_first_is_gone_back_to() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let mut world = World::new(list(&[v4(1), v4(2)]), [(v4(2), good(10 * MS))]);
+    world.packet = SECOND;
+    world.run(SECOND);
+    world.relays.insert(v4(1), good(10 * MS));
+    run_with_losses(&mut world, DAY + 60 * SECOND, &[(v4(1), 0.0), (v4(2), 0.0)]);
+    assert_eq!(world.joined.keys().collect::<Vec<_>>(), [&v4(1)]);
+    assert!(world.longest_gap <= SECOND);
+    assert_eq!(world.times(|step| *step == Step::Again).len(), 1);
 }
 
 fn relays() -> impl Strategy<Value = Vec<(Candidate, Relay)>> {
