@@ -97,7 +97,7 @@ impl Network {
             Ours => {
                 let mut command = self.relay.program(stage::helper_binary()?);
                 command.args(["demo", "--relay-only", "--relay-address", address, "--upstream-interface", "native"]);
-                (command, "listens at")
+                (command, "listens on")
             }
             Quicast => {
                 let mut command = self.relay.program("amt");

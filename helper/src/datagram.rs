@@ -34,7 +34,7 @@ pub enum Discard {
     #[error("inner packet is not IP")]
     NotIp,
     /// The lengths in the IPv6 header do not fit what is there.
-    #[error("inner IPv6 packet shorter than its header says")]
+    #[error("truncated inner IPv6 packet")]
     Ipv6Length,
     /// One piece of a larger packet.
     #[error("inner packet is a fragment")]
@@ -43,10 +43,10 @@ pub enum Discard {
     #[error("inner packet is not UDP")]
     NotUdp,
     /// The UDP length does not fit what is there.
-    #[error("inner UDP length does not fit the packet")]
+    #[error("inner UDP length does not match the packet")]
     UdpLength,
     /// The UDP checksum is there and wrong.
-    #[error("inner UDP checksum is wrong")]
+    #[error("inner UDP packet with a bad checksum")]
     UdpChecksum,
 }
 

@@ -34,10 +34,10 @@ pub enum Malformed {
     #[error("not IPv4")]
     Version,
     /// The lengths in the header do not fit what is there.
-    #[error("IPv4 packet shorter than its header says")]
+    #[error("truncated IPv4 packet")]
     Length,
     /// The header's checksum is wrong.
-    #[error("IPv4 header with a wrong checksum")]
+    #[error("IPv4 header with a bad checksum")]
     Checksum,
 }
 

@@ -65,7 +65,7 @@ fn run_demo(options: &Demo) -> anyhow::Result<ExitCode> {
     // What an interface brings has addresses of its own.
     let url = own_channel.then(|| demo_url(address));
     let channel = url.as_ref().map(|url| format!(" Its channel: {url}")).unwrap_or_default();
-    let relay_line = format!("The demo's relay listens at {address}.{channel}");
+    let relay_line = format!("The demo relay listens on {address}.{channel}");
     if options.relay_only {
         give_up_root(&options.sockets)?;
         say(relay_line);
@@ -177,13 +177,11 @@ impl Page<'_> {
         let here =
             if local.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, local.port())) } else { local };
         let scheme = self.listening.scheme();
-        say(format_args!("Open {scheme}://{here}/{token} in a browser; Ctrl-C ends the helper."));
+        say(format_args!("Open {scheme}://{here}/{token} in a browser; press Ctrl-C to stop."));
         if !local.ip().is_loopback() {
             say(match scheme {
-                "https" => {
-                    "Other machines open the same with a name or address of the certificate in place of the host."
-                }
-                _ => "Other machines open the same with this one's address (not its name) in place of the host.",
+                "https" => "On other machines, replace the host with a name or address from the certificate.",
+                _ => "On other machines, replace the host with this machine's IP address (not its name).",
             });
         }
         // Tuned in from the start, whether or not a page is there.
@@ -197,7 +195,7 @@ impl Page<'_> {
             served = server.run(self.listening) => served?,
             () = stop.stopped() => {}
         }
-        say("Stopping: leaving what is tuned in.");
+        say("Stopping: leaving all channels.");
         channels.shut_down().await;
         Ok(ExitCode::SUCCESS)
     }

@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// The user for root that did not come through sudo.
 const NOBODY: &str = "nobody";
-const BY_OPTION: &str = "as --user says";
+const BY_OPTION: &str = "chosen with --user";
 
 /// Whether the process has root's rights.
 #[must_use]
@@ -42,10 +42,10 @@ fn caller() -> Option<(OsString, OsString)> {
 pub fn give_up(user: Option<&str>) -> anyhow::Result<Option<String>> {
     let root = is_root().then(|| drop_root(user)).transpose()?;
     let had = give_up_capabilities()?;
-    nix::sys::prctl::set_no_new_privs().context("Rights cannot be given up for good")?;
+    nix::sys::prctl::set_no_new_privs().context("Privileges cannot be dropped for good")?;
     Ok(root.or_else(|| {
         let names: Vec<_> = had.iter().map(ToString::to_string).collect();
-        (!names.is_empty()).then(|| format!("Given up, as nothing needs it from here on: {}.", names.join(", ")))
+        (!names.is_empty()).then(|| format!("Dropped capabilities that are no longer needed: {}.", names.join(", ")))
     }))
 }
 
@@ -54,7 +54,7 @@ pub fn give_up(user: Option<&str>) -> anyhow::Result<Option<String>> {
 /// # Errors
 /// Where some are left.
 pub(crate) fn give_up_capabilities() -> anyhow::Result<Vec<Capability>> {
-    const REFUSED: &str = "Capabilities could not be given up";
+    const REFUSED: &str = "Capabilities could not be dropped";
     let mut had: Vec<_> = caps::read(None, CapSet::Permitted).context(REFUSED)?.into_iter().collect();
     had.sort_by_key(Capability::index);
     // Ambient first, which kernels before 4.3 do not have; it cannot outlive the others anyhow.
@@ -76,15 +76,18 @@ fn drop_root(user: Option<&str>) -> anyhow::Result<String> {
         (Some(user), _) => (drop.user(user), user.to_owned(), BY_OPTION),
         (None, Some((uid, gid))) => {
             let name = env::var("SUDO_USER").unwrap_or_else(|_| format!("user {}", uid.display()));
-            (drop.user(uid).group(gid), name, "who called sudo")
+            (drop.user(uid).group(gid), name, "the user who ran sudo")
         }
-        (None, None) => (drop.user(NOBODY), NOBODY.to_owned(), "as nobody called sudo; --user NAME chooses another"),
+        (None, None) => {
+            (drop.user(NOBODY), NOBODY.to_owned(), "because sudo was not used; choose another user with --user NAME")
+        }
     };
-    drop.apply().with_context(|| format!("Root could not be given up for “{name}”. Name a user with --user NAME"))?;
+    drop.apply()
+        .with_context(|| format!("Could not drop root privileges to run as “{name}”. Name a user with --user NAME"))?;
     if is_root() || getuid().is_root() {
         bail!("“{name}” is root: name an ordinary user with --user NAME.");
     }
-    Ok(format!("Root is given up: the helper now runs as {name} ({reason})."))
+    Ok(format!("Dropped root privileges: the helper now runs as {name} ({reason})."))
 }
 
 /// Creates a file for output while root may still be there: where root may write, so may the helper that

@@ -32,19 +32,19 @@ pub enum Discard {
     #[error(transparent)]
     Ipv4(#[from] ipv4::Malformed),
     /// The lengths in the IPv6 headers do not fit what is there.
-    #[error("inner IPv6 packet shorter than its header says")]
+    #[error("truncated inner IPv6 packet")]
     Ipv6Length,
     /// An empty fragment, or one before the last that is no multiple of eight bytes long.
-    #[error("fragment of a length that none can have")]
+    #[error("fragment with an invalid length")]
     Length,
     /// The whole packet would be longer than 65,535 bytes.
-    #[error("fragment of a packet that would be too long")]
+    #[error("fragment of an oversized packet")]
     TooLong,
     /// It overlaps another with different bytes, or lies behind the end that another told (RFC 5722).
-    #[error("fragment that contradicts another of its packet")]
+    #[error("fragment that conflicts with another of the same packet")]
     Overlap,
     /// Its packet is cut into more pieces than is sound.
-    #[error("fragment of a packet in too many pieces")]
+    #[error("fragment of a packet with too many fragments")]
     TooMany,
 }
 

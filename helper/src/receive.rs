@@ -59,12 +59,12 @@ pub fn create(output: &Output) -> anyhow::Result<Option<File>> {
 /// A sentence that says what cannot be opened.
 pub fn open(output: &Output, file: Option<File>) -> anyhow::Result<Sink> {
     match output {
-        Output::File(_) => Ok(Sink::Stream(file.context("The file is not created.")?)),
+        Output::File(_) => Ok(Sink::Stream(file.context("The file was not created.")?)),
         // Not Rust's own standard output, which looks for the ends of lines.
         Output::Stdout => Ok(Sink::Stream(File::from(io::stdout().as_fd().try_clone_to_owned()?))),
         Output::Udp(place) => {
             let found = place.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
-            let to = found.with_context(|| format!("udp://{place} cannot be found; check its name"))?;
+            let to = found.with_context(|| format!("Cannot resolve udp://{place}; check the name"))?;
             let any = if to.is_ipv4() { "0.0.0.0:0" } else { "[::]:0" };
             let socket = UdpSocket::bind(any)?;
             socket.connect(to).with_context(|| format!("udp://{place} cannot be reached"))?;
@@ -120,28 +120,28 @@ async fn over(duration: Option<Duration>, began: Instant, mut progress: watch::R
 fn summarise(stats: &ChannelStats, left_out: u64, took: Duration) {
     let seconds = took.as_secs_f64();
     let Some(join) = stats.join_ms else {
-        say(format_args!("No data came in {seconds:.1} s."));
+        say(format_args!("No data arrived in {seconds:.1} s."));
         for (reason, count) in &stats.discarded {
-            say(format_args!("Refused {count} times: {reason}."));
+            say(format_args!("Discarded {count}: {reason}."));
         }
         return;
     };
     say(format_args!(
-        "Received {} packets in {} datagrams, {} bytes; {} packets lost by continuity counter; joined in {join} ms; \
-         {seconds:.1} s in all.",
+        "Received {} packets in {} datagrams, {} bytes; {} packets lost (continuity counter); joined in {join} ms; \
+         {seconds:.1} s in total.",
         stats.ts_packets, stats.datagrams, stats.bytes, stats.continuity_lost,
     ));
     if stats.rtp {
-        say(format_args!("RTP: {} packets lost by sequence number.", stats.rtp_lost));
+        say(format_args!("RTP: {} packets lost (sequence number).", stats.rtp_lost));
     }
     if stats.socket_dropped > 0 {
-        say(format_args!("{} datagrams found no room in the socket's buffer.", stats.socket_dropped));
+        say(format_args!("{} datagrams dropped by the socket: its buffer was full.", stats.socket_dropped));
     }
     if left_out > 0 {
-        say(format_args!("{left_out} datagrams were left out, as the output took them too slowly."));
+        say(format_args!("{left_out} datagrams dropped because the output was too slow."));
     }
     for (reason, count) in &stats.discarded {
-        say(format_args!("Refused {count} times: {reason}."));
+        say(format_args!("Discarded {count}: {reason}."));
     }
 }
 
@@ -299,7 +299,7 @@ impl Queue {
         drop(chunks);
         let written = tokio::task::spawn_blocking(move || writer.join());
         if tokio::time::timeout(LAST_WRITES, written).await.is_err() {
-            let failure = "it takes nothing any more, and what was to be written last is lost";
+            let failure = "it stopped accepting data, and the last of it is lost";
             progress.send_modify(|progress| progress.failure = Some(failure.to_owned()));
         }
         left_out

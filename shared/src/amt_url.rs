@@ -88,28 +88,28 @@ pub enum UrlError {
         nearest: Option<&'static str>,
     },
     /// A parameter that stands twice.
-    #[error("The address has “{0}=” twice. Leave one of them out; several relays stand in one, like relay=A,B.")]
+    #[error("The address has “{0}=” twice. Remove one of them; list several relays in one, like relay=A,B.")]
     RepeatedParameter(&'static str),
     /// A parameter without a value.
-    #[error("“{0}=” has no value. Give it one, or leave it out.")]
+    #[error("“{0}=” has no value. Give it one, or remove it.")]
     EmptyParameter(&'static str),
     /// Commas without a relay between them.
-    #[error("“{0}” has an empty place for a relay. Write relays with one comma between them, like A,B.")]
+    #[error("“{0}” contains an empty relay. Separate relays with single commas, like A,B.")]
     EmptyRelay(String),
     /// No group, neither in its place nor as `multicast=`.
     #[error("The address names no multicast group. Write it like amt://SOURCE@GROUP:PORT.")]
     NoGroup,
     /// The group is an address, but not a multicast one.
-    #[error("{0} is not a multicast group: groups are 224.0.1.0 to 239.255.255.255, or begin with ff in IPv6.")]
+    #[error("{0} is not a multicast group: groups are 224.0.1.0 to 239.255.255.255, or start with ff in IPv6.")]
     NotMulticast(IpAddr),
     /// The group never leaves its link (RFC 5771, 4; RFC 4291, 2.7), so that no relay has it.
-    #[error("{0} is a link-local group: it never leaves its own network, so no relay can have it.")]
+    #[error("{0} is a link-local group: it never leaves its own link, so no relay can forward it.")]
     LinkLocal(IpAddr),
     /// The source cannot be a sender.
-    #[error("{0} cannot be a source: it must be the sender's own unicast address.")]
+    #[error("{0} cannot be a source. Use the sender's unicast address.")]
     SourceNotUnicast(IpAddr),
     /// One is IPv4, the other IPv6.
-    #[error("The source {source_address} and the group {group} are not of the same IP version.")]
+    #[error("The source {source_address} and the group {group} use different IP versions.")]
     Families {
         /// The source as given.
         source_address: IpAddr,
@@ -117,7 +117,7 @@ pub enum UrlError {
         group: IpAddr,
     },
     /// A host part that is neither an address nor a name.
-    #[error("“{0}” is neither an IP address nor a host name. IPv6 addresses stand in brackets, like [ff3e::1].")]
+    #[error("“{0}” is neither an IP address nor a host name. Put IPv6 addresses in brackets, like [ff3e::1].")]
     Host(String),
     /// The port is not a number from 1 to 65535.
     #[error("“{0}” is not a port: it must be a number from 1 to 65535.")]
@@ -126,13 +126,13 @@ pub enum UrlError {
     #[error("“{0}” is not a timeout: it must be a whole number of seconds from 1 to 3600.")]
     Timeout(String),
     /// Group, source or port stand twice, with different values.
-    #[error("The address names the {0} twice, and not the same one. Leave one of them out.")]
+    #[error("The address names two different values for the {0}. Remove one of them.")]
     Contradiction(&'static str),
     /// `second=` without a group.
     #[error("The second copy names no multicast group. Write it like second=SOURCE@GROUP:PORT.")]
     NoSecondGroup,
     /// One copy is IPv4, the other IPv6.
-    #[error("The second copy's group {second} and the group {group} are not of the same IP version.")]
+    #[error("The second copy's group {second} and the group {group} use different IP versions.")]
     SecondFamily {
         /// The first copy's group.
         group: IpAddr,
@@ -140,7 +140,7 @@ pub enum UrlError {
         second: IpAddr,
     },
     /// Both copies are one.
-    #[error("The second copy is the channel itself: its source, group or port must be another. Leave it out.")]
+    #[error("The second copy is the same as the channel: its source, group or port must differ. Change or remove it.")]
     SecondIsFirst,
     /// A relay that can be none.
     #[error("{0} cannot be a relay: it must be a unicast address or a name.")]

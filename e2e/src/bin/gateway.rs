@@ -18,16 +18,16 @@ const GATEWAY: &str = "10.92.1.2";
 /// As the helper asks for (`transport::RECEIVE_BUFFER`).
 const BUFFER: usize = 32 << 20;
 
-/// Measures `amt-helper receive`, the helper with a page, and a bare receive loop, at growing rates.
+/// Measures `amt-helper receive`, the helper with a page, and a bare receive loop, at increasing rates.
 #[derive(Parser)]
 struct Options {
-    /// Datagrams a second.
+    /// Datagrams per second.
     #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000, 20_000, 50_000, 100_000])]
     rates: Vec<u32>,
-    /// Seconds for each.
+    /// Seconds per measurement.
     #[arg(long, default_value_t = 8)]
     seconds: u32,
-    /// As an ordinary user: the kernel limits the receive buffer (net.core.rmem_max).
+    /// Run as an ordinary user; the kernel limits the receive buffer (net.core.rmem_max).
     #[arg(long)]
     without_root: bool,
 }
@@ -48,20 +48,20 @@ struct Row {
 async fn main() -> Result<()> {
     let options = Options::parse();
     if let Some(reason) = namespace::unavailable() {
-        bail!("network namespaces cannot be made here: {reason}");
+        bail!("cannot create network namespaces: {reason}");
     }
     let bench = Bench::new(&options)?;
     println!(
-        "Datagrams of {PAYLOAD} bytes through a tunnel between two network namespaces, {} s each; {}.",
+        "Datagrams of {PAYLOAD} bytes through a tunnel between two network namespaces, {} s per run; {}.",
         options.seconds,
         if options.without_root {
-            "as an ordinary user: the receive buffer is what net.core.rmem_max allows"
+            "as an ordinary user: the receive buffer is limited by net.core.rmem_max"
         } else {
-            "as root: a receive buffer of 32 MiB for each"
+            "as root: a receive buffer of 32 MiB each"
         }
     );
     println!(
-        "Processor time in per cent of one; delay from the kernel's receive time to a page's reading (receive: none)."
+        "CPU time in per cent of one core; delay from the kernel's receive time to the page reading it (receive: none)."
     );
     println!(
         "{:>9}  {:<8} {:>9} {:>9} {:>7} {:>8} {:>8}  {:<19} where lost",
@@ -148,8 +148,8 @@ impl<'a> Bench<'a> {
             head.rsplit_once(before).map_or(head.lines().last()?, |(_, count)| count).trim().parse().ok()
         };
         let received = count(" in ", " datagrams,").with_context(|| format!("no summary in:\n{log}"))?;
-        let socket = count("\n", " datagrams found no room").unwrap_or(0);
-        let queue = count("\n", " datagrams were left out").unwrap_or(0);
+        let socket = count("\n", " datagrams dropped by the socket").unwrap_or(0);
+        let queue = count("\n", " datagrams dropped because").unwrap_or(0);
         let delay = String::new();
         Ok(Row { sent, received: received - queue, lost: lost(socket, queue), processor, memory: Some(memory), delay })
     }

@@ -133,10 +133,10 @@ pub enum Message<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum Malformed {
     /// Shorter or longer than its type can be.
-    #[error("AMT message of a wrong length")]
+    #[error("AMT message with an invalid length")]
     Length,
     /// A version other than 0 (5.2.3.2, 5.3.3.1).
-    #[error("AMT message of another version")]
+    #[error("AMT message with an unsupported version")]
     Version,
     /// A type that RFC 7450 does not have.
     #[error("AMT message of an unknown type")]

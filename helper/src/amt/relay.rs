@@ -73,22 +73,22 @@ pub enum Discard {
     #[error(transparent)]
     Malformed(#[from] message::Malformed),
     /// A message that only gateways read (5.3.3.1), or a Teardown where it is not served.
-    #[error("AMT message that is not for a relay")]
+    #[error("AMT message not meant for a relay")]
     NotForRelay,
     /// The gateway asks over the other version of IP than the relay's address is of (5.3.3.2).
-    #[error("Relay Discovery over another version of IP")]
+    #[error("Relay Discovery over the wrong IP version")]
     OtherFamily,
     /// A reserved bit is set, and this relay is one that minds ([`Config::linux`]).
     #[error("Request with a reserved bit set")]
     ReservedBit,
     /// The Response MAC is not what the Query to this endpoint held.
-    #[error("AMT message with a wrong Response MAC")]
+    #[error("AMT message with the wrong Response MAC")]
     WrongMac,
     /// The encapsulated report is not as it must be.
     #[error("Membership Update: {0}")]
     Report(#[from] Malformed),
     /// One gateway more than are served.
-    #[error("Membership Update of a new gateway while there are enough")]
+    #[error("Membership Update from a new gateway at the gateway limit")]
     Full,
 }
 

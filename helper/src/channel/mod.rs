@@ -159,10 +159,7 @@ impl Channels {
         let channel = match running.get(&url.channel()) {
             Some(channel) => Arc::clone(channel),
             None if running.len() >= MAX_CHANNELS => {
-                return Err(refused(
-                    "The helper receives as many channels as it can.",
-                    "Stop one of the others first.",
-                ));
+                return Err(refused("The helper has reached its channel limit.", "Stop another channel first."));
             }
             None => {
                 let Some(alive) = lock(&self.0.alive).clone() else {
@@ -268,8 +265,8 @@ impl Drop for Listed<'_> {
         drop(running);
         if std::thread::panicking() {
             self.channel.tell(refused(
-                "The helper made a mistake of its own with this channel.",
-                "Play it again; please report what the helper printed.",
+                "The helper hit an internal error on this channel.",
+                "Play it again, and please report what the helper printed.",
             ));
         }
     }

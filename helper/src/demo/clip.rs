@@ -19,13 +19,13 @@ pub enum ClipError {
     #[error("the clip is not a whole number of transport packets")]
     Length,
     /// A packet that cannot be read.
-    #[error("the clip holds a packet that is none: {0}")]
+    #[error("the clip contains an invalid packet: {0}")]
     Packet(#[from] PacketError),
     /// The header of a PES packet does not fit into its first transport packet.
-    #[error("a PES header in the clip is cut short")]
+    #[error("a PES header in the clip is truncated")]
     PesHeader,
     /// No PCR, or PCRs on more than one PID, or one that goes back.
-    #[error("the clip has no single clock that runs forwards")]
+    #[error("the clip does not have exactly one PCR that runs forwards")]
     Clock,
     /// Frames do not follow each other in even steps, or tracks differ in length.
     #[error("the clip's tracks do not fill one period evenly")]

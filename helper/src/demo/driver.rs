@@ -67,7 +67,7 @@ impl Driver {
                 _ = secrets.tick() => self.relay.change_secret(Instant::now(), rand::random()),
                 () = sleep_until(expiry) => self.relay.handle_timeout(Instant::now()),
                 message = self.source.next() => {
-                    let message = message.context("The capture ended: the interface is gone or down.")?;
+                    let message = message.context("The capture ended: the interface was removed or is down.")?;
                     self.unsent += forward(&self.socket, &self.relay, message);
                     self.source.sent()?;
                 }
@@ -123,7 +123,10 @@ impl Driver {
         if let Source::Native(native) = &self.source
             && native.lost() > 0
         {
-            say(format_args!("Relay: {} packets came faster than they could be forwarded.", native.lost()));
+            say(format_args!(
+                "Relay: dropped {} packets that arrived faster than they could be forwarded.",
+                native.lost()
+            ));
         }
     }
 }

@@ -80,18 +80,22 @@ impl Relay {
         let bind = options.bind;
         if bind.ip().is_unspecified() || bind.ip().is_multicast() || bind.ip() == IpAddr::V4(Ipv4Addr::BROADCAST) {
             // Gateways are told to come to this address (RFC 7450, 5.1.2).
-            bail!("A relay needs an address that gateways can send to, and {} is none.", bind.ip());
+            bail!(
+                "A relay needs an address that gateways can send to; {} is not one. Choose another with \
+                 --relay-address.",
+                bind.ip()
+            );
         }
         let socket = std::net::UdpSocket::bind(bind).map_err(|error| match error.kind() {
             ErrorKind::AddrInUse => anyhow!(
-                "Port {} of {} is in use: another relay or gateway runs here. Stop it, or choose another port with \
+                "Port {} on {} is in use by another relay or gateway. Stop it, or choose another port with \
                  --relay-address {}.",
                 bind.port(),
                 bind.ip(),
                 SocketAddr::new(bind.ip(), bind.port().checked_add(1).unwrap_or(DEFAULT_BIND.port()))
             ),
             ErrorKind::AddrNotAvailable => {
-                anyhow!("{} is no address of this machine. Choose one that is with --relay-address.", bind.ip())
+                anyhow!("{} is not an address of this machine. Choose one with --relay-address.", bind.ip())
             }
             _ => anyhow!("The relay cannot listen on {bind}: {error}."),
         })?;
@@ -105,7 +109,7 @@ impl Relay {
                 (Source::Clip(television), "playing the test card".to_owned())
             }
             Upstream::Interface(name) => {
-                (Source::Native(Native::open(name)?), format!("forwarding the multicast of {name}"))
+                (Source::Native(Native::open(name)?), format!("forwarding multicast from {name}"))
             }
         };
         Ok(Self { socket, source, what })

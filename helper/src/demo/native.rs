@@ -51,7 +51,7 @@ impl Native {
         let interfaces = datalink::interfaces();
         let interface = interfaces.iter().find(|interface| interface.name == name).cloned().with_context(|| {
             let names: Vec<_> = interfaces.iter().map(|interface| interface.name.as_str()).collect();
-            format!("There is no interface {name}; this machine has {}.", names.join(", "))
+            format!("There is no interface “{name}”. Choose one of {}.", names.join(", "))
         })?;
         let config = datalink::Config {
             promiscuous: false,
@@ -61,11 +61,11 @@ impl Native {
         };
         let receiver = match datalink::channel(&interface, config) {
             Ok(Channel::Ethernet(_, receiver)) => receiver,
-            Ok(_) => anyhow::bail!("The interface {name} cannot be captured from."),
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => anyhow::bail!(
-                "Forwarding the multicast of {name} needs root, to see packets as they came: start it with sudo."
-            ),
-            Err(error) => return Err(error).with_context(|| format!("The interface {name} cannot be captured from.")),
+            Ok(_) => anyhow::bail!("Cannot capture from the interface “{name}”."),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                anyhow::bail!("Forwarding multicast from “{name}” needs root, to capture packets: start with sudo.")
+            }
+            Err(error) => return Err(error).with_context(|| format!("Cannot capture from the interface “{name}”.")),
         };
         let (sender, messages) = mpsc::channel(QUEUE);
         let (groups, lost) = (Groups::default(), Arc::new(AtomicU64::new(0)));

@@ -184,9 +184,9 @@ async fn what_is_wrong_is_said_in_a_sentence() {
     let said = |options: RelayOptions| Relay::bind(&options).err().map(|error| error.to_string()).unwrap_or_default();
     assert!(said(RelayOptions { bind: address, ..any_port() }).contains("is in use"));
     assert!(said(RelayOptions { bind: ([0, 0, 0, 0], 0).into(), ..any_port() }).contains("address that gateways can"));
-    assert!(said(RelayOptions { bind: ([192, 0, 2, 77], 0).into(), ..any_port() }).contains("no address of this"));
+    assert!(said(RelayOptions { bind: ([192, 0, 2, 77], 0).into(), ..any_port() }).contains("not an address of this"));
     let upstream = Upstream::Interface("no-such-0".into());
-    assert!(said(RelayOptions { upstream, ..any_port() }).contains("no interface no-such-0"));
+    assert!(said(RelayOptions { upstream, ..any_port() }).contains("no interface “no-such-0”"));
     let frame_log = Some("/nowhere/at/all".into());
     assert!(said(RelayOptions { frame_log, ..any_port() }).contains("/nowhere/at/all"));
 }

@@ -82,8 +82,8 @@ impl fmt::Display for Origin {
         match self {
             Self::Named { .. } => f.write_str("the URL or the options"),
             Self::DnsSd { .. } => f.write_str("the local network (DNS-SD)"),
-            Self::Anycast => f.write_str("the anycast address for relays"),
-            Self::Reverse { precedence } => write!(f, "the DNS record of the source (precedence {precedence})"),
+            Self::Anycast => f.write_str("the AMT anycast address"),
+            Self::Reverse { precedence } => write!(f, "the source's DNS record (precedence {precedence})"),
         }
     }
 }

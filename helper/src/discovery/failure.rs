@@ -75,11 +75,11 @@ impl Failure {
     #[must_use]
     pub const fn advice(&self) -> &'static str {
         match (&self.what, self.cause) {
-            (Sought::Announced | Sought::Nowhere, _) => "Name a relay, with --relay or in the URL.",
-            (_, Cause::NoAnswer | Cause::Unreachable | Cause::NoNameServer) => "Check the connection to the network.",
-            (Sought::Source(_) | Sought::Group(_), _) => "Check its spelling, or write its address.",
-            (Sought::Relay(_), _) => "Check the spelling of its name and the connection to the network.",
-            (Sought::RelayOf(_) | Sought::RelayNamedBy(..), _) => "Name a relay, with --relay or in the URL.",
+            (Sought::Announced | Sought::Nowhere, _) => "Name a relay with --relay or in the URL.",
+            (_, Cause::NoAnswer | Cause::Unreachable | Cause::NoNameServer) => "Check the network connection.",
+            (Sought::Source(_) | Sought::Group(_), _) => "Check the spelling, or use an IP address.",
+            (Sought::Relay(_), _) => "Check the spelling and the network connection.",
+            (Sought::RelayOf(_) | Sought::RelayNamedBy(..), _) => "Name a relay with --relay or in the URL.",
         }
     }
 
@@ -95,23 +95,23 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let cause = self.cause;
         match &self.what {
-            Sought::Source(name) => write!(f, "The source “{name}” cannot be found: {cause}."),
-            Sought::Group(name) => write!(f, "The group “{name}” cannot be found: {cause}."),
-            Sought::Relay(name) => write!(f, "The relay “{name}” cannot be found: {cause}."),
+            Sought::Source(name) => write!(f, "Cannot resolve the source “{name}”: {cause}."),
+            Sought::Group(name) => write!(f, "Cannot resolve the group “{name}”: {cause}."),
+            Sought::Relay(name) => write!(f, "Cannot resolve the relay “{name}”: {cause}."),
             Sought::RelayNamedBy(source, name) => {
-                write!(f, "The relay “{name}”, which DNS names for the source {source}, cannot be found: {cause}.")
+                write!(f, "Cannot resolve the relay “{name}”, which DNS lists for the source {source}: {cause}.")
             }
             Sought::RelayOf(source) => match cause {
-                Cause::NoSuchName | Cause::NoRecord => write!(f, "DNS names no relay for the source {source}."),
-                Cause::NoRelay => write!(f, "DNS says of the source {source} that no relay has it."),
-                _ => write!(f, "DNS cannot be asked for relays of the source {source}: {cause}."),
+                Cause::NoSuchName | Cause::NoRecord => write!(f, "DNS lists no relay for the source {source}."),
+                Cause::NoRelay => write!(f, "DNS says that no relay serves the source {source}."),
+                _ => write!(f, "Cannot look up relays for the source {source} in DNS: {cause}."),
             },
-            Sought::Nowhere => f.write_str("No relay is named, and --discovery leaves no other place to look for one."),
+            Sought::Nowhere => f.write_str("No relay is named, and --discovery rules out every other way to find one."),
             Sought::Announced => match cause {
                 Cause::NoSuchName | Cause::NoRecord | Cause::NoAnswer => {
-                    f.write_str("The local network announces no relay.")
+                    f.write_str("No relay is announced on the local network.")
                 }
-                _ => write!(f, "The local network cannot be asked for relays: {cause}."),
+                _ => write!(f, "Cannot look for relays on the local network: {cause}."),
             },
         }
     }
@@ -121,18 +121,18 @@ impl fmt::Display for Failure {
 impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::NoSuchName => f.write_str("there is no such name"),
+            Self::NoSuchName => f.write_str("no such name"),
             Self::NoRecord => f.write_str("the name has no address"),
             Self::NoRelay => f.write_str("there is none"),
-            Self::NoAnswer => f.write_str("no name server answers"),
-            Self::Unreachable => f.write_str("no name server can be reached"),
-            Self::NoNameServer => f.write_str("this machine knows no name server"),
+            Self::NoAnswer => f.write_str("no name server answered"),
+            Self::Unreachable => f.write_str("no name server is reachable"),
+            Self::NoNameServer => f.write_str("this machine has no name server configured"),
             Self::Refused(code) => {
                 let code = hickory_resolver::proto::op::ResponseCode::from((code >> 4) as u8, (code & 0xF) as u8);
-                write!(f, "the name server says “{code}”")
+                write!(f, "the name server answered “{code}”")
             }
-            Self::Garbage => f.write_str("the name, or the name server's answer, makes no sense"),
-            Self::Impossible(address) => write!(f, "no relay can be at {address}"),
+            Self::Garbage => f.write_str("the name or the name server's answer is malformed"),
+            Self::Impossible(address) => write!(f, "{address} cannot be a relay"),
         }
     }
 }

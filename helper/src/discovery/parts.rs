@@ -50,7 +50,7 @@ impl FromStr for Parts {
             "dns" => Ok(Self { dns: true, ..parts }),
             "dns-sd" => Ok(Self { dns_sd: true, ..parts }),
             "anycast" => Ok(Self { anycast: true, ..parts }),
-            _ => Err("write any of named, dns, dns-sd and anycast, separated by commas, or all, or none".to_owned()),
+            _ => Err("expected any of named, dns, dns-sd and anycast, separated by commas; or all, or none".to_owned()),
         })
     }
 }

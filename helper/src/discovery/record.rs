@@ -44,13 +44,13 @@ pub struct Name(Vec<u8>);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
     /// It ends before its fields do.
-    #[error("shorter than its fields")]
+    #[error("truncated")]
     Truncated,
     /// The relay field goes on after its end.
-    #[error("bytes after the relay")]
+    #[error("trailing bytes")]
     Trailing,
     /// A type from 4 up, which is not to be considered (4.2.3).
-    #[error("relay type {0}, which is not defined")]
+    #[error("undefined relay type {0}")]
     Type(u8),
     /// The domain name is compressed, which is not allowed (4.2.3).
     #[error("a compressed domain name")]

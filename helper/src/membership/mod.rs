@@ -36,13 +36,13 @@ pub enum MembershipError {
     #[error("{0} is not a multicast group")]
     NotMulticast(IpAddr),
     /// The group does not leave its link, or not even its host: no relay can have it.
-    #[error("{0} is a group of one link only, which no relay forwards")]
+    #[error("{0} is a link-local group, which relays do not forward")]
     LinkLocal(IpAddr),
     /// The source can send nothing that a relay would forward.
-    #[error("{0} is not the address of a sender")]
+    #[error("{0} is not a valid source address")]
     NotUnicast(IpAddr),
     /// Group and source are of different versions of IP.
-    #[error("the group {group} and the source {source_address} are not of the same IP version")]
+    #[error("the group {group} and the source {source_address} use different IP versions")]
     Families {
         /// The group.
         group: IpAddr,
@@ -294,7 +294,7 @@ pub enum Malformed {
     #[error(transparent)]
     Ipv4(#[from] ipv4::Malformed),
     /// A fragment, or another protocol or version of IP.
-    #[error("membership packet is not of the protocol that was due")]
+    #[error("membership packet of the wrong protocol")]
     Protocol,
     /// Without Router Alert, or with a TTL or hop limit other than 1 (RFC 3376, 4; RFC 3810, 5).
     #[error("membership report without Router Alert or with a TTL other than 1")]
@@ -303,7 +303,7 @@ pub enum Malformed {
     #[error("membership message too short")]
     Length,
     /// The checksum is wrong.
-    #[error("membership message with a wrong checksum")]
+    #[error("membership message with a bad checksum")]
     Checksum,
     /// A query where a report was due, a report where a query was, or of an older version.
     #[error("membership message of the wrong type")]
@@ -346,7 +346,7 @@ mod tests {
         assert!(matches!(new("ff3e::1", Some("192.0.2.1")), Err(MembershipError::Families { .. })));
         assert_eq!(
             new("224.0.0.251", None).unwrap_err().to_string(),
-            "224.0.0.251 is a group of one link only, which no relay forwards"
+            "224.0.0.251 is a link-local group, which relays do not forward"
         );
     }
 

@@ -41,7 +41,7 @@ type Wrong = (usize, String);
 fn read(command: &Command, text: &str) -> Result<Values, Wrong> {
     let table = DeTable::parse(text).map_err(|error| {
         let at = error.span().map_or(0, |span| span.start);
-        let other = || format!("this is not TOML: {}.", error.message().replace('\n', "; "));
+        let other = || format!("invalid TOML: {}.", error.message().replace('\n', "; "));
         (at, unquoted(text, at).unwrap_or_else(other))
     })?;
     let arguments = arguments(command);
@@ -56,8 +56,7 @@ fn read(command: &Command, text: &str) -> Result<Values, Wrong> {
         };
         let texts = texts(first, &value).map_err(|allowed| (start, format!("{key} takes {allowed}.")))?;
         for (argument, text) in found.iter().flat_map(|argument| texts.iter().map(move |text| (argument, text))) {
-            check(argument, text)
-                .map_err(|allowed| (start, format!("“{text}” cannot be used for {key}: {allowed}.")))?;
+            check(argument, text).map_err(|allowed| (start, format!("“{text}” is not valid for {key}: {allowed}.")))?;
         }
         values.insert(key, texts.into_iter().map(|text| &*text.leak()).collect());
     }
@@ -70,7 +69,7 @@ fn unquoted(text: &str, at: usize) -> Option<String> {
     let value = value.split_once('#').map_or(value, |(value, _)| value).trim();
     let quoted = format!("{} = \"{value}\"", key.trim());
     let bare = !value.is_empty() && !value.contains(['"', '\'', '[', ']', '{', '}']);
-    (bare && DeTable::parse(&quoted).is_ok()).then(|| format!("a text stands in quotation marks: write {quoted}."))
+    (bare && DeTable::parse(&quoted).is_ok()).then(|| format!("strings need quotation marks: write {quoted}."))
 }
 
 fn unknown(key: &str, arguments: &[(&str, &Arg)]) -> String {
@@ -79,7 +78,7 @@ fn unknown(key: &str, arguments: &[(&str, &Arg)]) -> String {
     known.dedup();
     match nearest(key, known.iter().copied()) {
         Some(meant) => format!("there is no option “{key}”. Did you mean “{meant}”?"),
-        None => format!("there is no option “{key}”. There are: {}.", known.join(", ")),
+        None => format!("there is no option “{key}”. The options are: {}.", known.join(", ")),
     }
 }
 
@@ -109,11 +108,13 @@ fn texts(argument: &Arg, value: &Spanned<DeValue<'_>>) -> Result<Vec<String>, &'
     match value.get_ref() {
         DeValue::Array(list) if is_list(argument) => {
             let texts: Option<Vec<String>> = list.iter().map(one).collect();
-            let texts = texts.ok_or("a list of texts, like [\"one\", \"two\"]")?;
+            let texts = texts.ok_or("a list of strings, like [\"one\", \"two\"]")?;
             Ok(if repeats(argument) { texts } else { vec![texts.join(",")] })
         }
-        _ if is_list(argument) => one(value).map(|text| vec![text]).ok_or("a text, or a list of texts like [\"one\"]"),
-        _ => one(value).map(|text| vec![text]).ok_or("one text in quotation marks, or a number"),
+        _ if is_list(argument) => {
+            one(value).map(|text| vec![text]).ok_or("a string, or a list of strings like [\"one\"]")
+        }
+        _ => one(value).map(|text| vec![text]).ok_or("a string in quotation marks, or a number"),
     }
 }
 
@@ -144,9 +145,9 @@ fn check(argument: &Arg, text: &str) -> Result<(), String> {
     if let Some(ContextValue::Strings(allowed)) = error.get(ContextKind::ValidValue)
         && !allowed.is_empty()
     {
-        return Err(format!("it takes {}", allowed.join(", ")));
+        return Err(format!("expected one of {}", allowed.join(", ")));
     }
-    let reason = error.source().map_or_else(|| "it takes a value".to_owned(), ToString::to_string);
+    let reason = error.source().map_or_else(|| "expected a value".to_owned(), ToString::to_string);
     Err(reason.trim_end_matches('.').to_owned())
 }
 

@@ -11,19 +11,19 @@ pub const DEFAULT_PORT: u16 = 8081;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Serving the page")]
 pub struct Listen {
-    /// Address and port to serve the page on; an address other than this machine's own needs --token
+    /// Address and port to serve the page on; anything other than a loopback address needs --token
     #[arg(long, value_name = "[ADDR:]PORT", default_value = "127.0.0.1:8081", value_parser = parse_listen)]
     pub listen: SocketAddr,
-    /// Let pages of this origin use the helper as well, like http://tv.example:8000; may be given several times
+    /// Also let pages from this origin use the helper, like http://tv.example:8000; can be repeated
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub allow_origin: Vec<String>,
-    /// A secret that pages must bring as ?token=SECRET
+    /// A secret that pages must present as ?token=SECRET
     #[arg(long, value_name = "SECRET", value_parser = parse_token)]
     pub token: Option<String>,
-    /// Serve over TLS with this certificate: a PEM file, the server's own first, then those that signed it
+    /// Serve over TLS with this certificate: a PEM file with the server's own certificate first, then its chain
     #[arg(long, value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,
-    /// The certificate's private key: a PEM file, read before root is given up
+    /// The certificate's private key: a PEM file, read before root privileges are dropped
     #[arg(long, value_name = "FILE")]
     pub tls_key: Option<PathBuf>,
 }
@@ -32,8 +32,8 @@ impl Listen {
     /// What does not fit together, in a sentence.
     pub(super) fn contradiction(&self) -> Option<&'static str> {
         match (&self.tls_cert, &self.tls_key) {
-            (Some(_), None) => Some("--tls-cert needs the certificate's private key as well: give it with --tls-key."),
-            (None, Some(_)) => Some("--tls-key needs the certificate as well: give it with --tls-cert."),
+            (Some(_), None) => Some("--tls-cert also needs the certificate's private key: add --tls-key."),
+            (None, Some(_)) => Some("--tls-key also needs the certificate: add --tls-cert."),
             _ => None,
         }
     }
@@ -45,7 +45,7 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .or_else(|_| port.map(|port| SocketAddr::new(local, port)))
         .or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, DEFAULT_PORT)))
-        .map_err(|_| "write an address and a port, like 127.0.0.1:8081 or [::1]:8081, or a port alone".to_owned())
+        .map_err(|_| "expected an address and a port, like 127.0.0.1:8081 or [::1]:8081, or just a port".to_owned())
 }
 
 /// An origin as browsers send it (RFC 6454, 6.2): scheme, host, and the port where it is not the scheme's own.
@@ -54,7 +54,7 @@ fn parse_origin(text: &str) -> Result<String, String> {
     let host = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
     match host {
         Some(host) if !host.is_empty() && !host.contains(['/', '?', '#', '@', '*', ' ']) => Ok(origin),
-        _ => Err("write it as browsers do: scheme, host and port, like http://tv.example:8000".to_owned()),
+        _ => Err("expected scheme, host and port as browsers write them, like http://tv.example:8000".to_owned()),
     }
 }
 
@@ -63,7 +63,7 @@ fn parse_token(text: &str) -> Result<String, String> {
     if text.len() >= 8 && text.bytes().all(plain) {
         Ok(text.to_owned())
     } else {
-        Err("write at least eight letters, digits or any of -._~".to_owned())
+        Err("expected at least eight characters: letters, digits or any of -._~".to_owned())
     }
 }
 

@@ -7,13 +7,13 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Logging and configuration")]
 pub struct General {
-    /// Take options from this TOML file; the command line and the environment go before it
+    /// Read options from this TOML file; the command line and the environment take precedence
     #[arg(long, value_name = "FILE", global = true, display_order = 900)]
     pub config: Option<PathBuf>,
-    /// How lines are printed: for people, or one JSON object a line
+    /// How to print lines: as text, or as one JSON object per line
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t, global = true, display_order = 900)]
     pub log_format: LogFormat,
-    /// How much is logged besides the lines for people, on standard error; RUST_LOG goes before it
+    /// How much to log to standard error besides the normal lines; RUST_LOG takes precedence
     #[arg(long, value_enum, value_name = "LEVEL", default_value_t, global = true, display_order = 900)]
     pub log_level: LogLevel,
 }
@@ -21,28 +21,28 @@ pub struct General {
 /// `--log-format`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// Sentences
+    /// Plain text
     #[default]
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
 /// `--log-level`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogLevel {
-    /// Nothing besides the lines for people
+    /// Only the normal lines
     #[default]
     Off,
-    /// What does not work
+    /// Errors
     Error,
-    /// What may not work soon
+    /// Also warnings
     Warn,
-    /// What happens
+    /// Also events
     Info,
-    /// What happens in detail
+    /// Also details
     Debug,
-    /// Every packet
+    /// Also every packet
     Trace,
 }
 

@@ -34,27 +34,27 @@ const MAX_CACHE_SECONDS: u64 = 60;
 
 const EXAMPLES: &str = "\
 Examples:
-  Serve the page and wait for an address typed there:
+  Serve the page and enter the channel there:
     amt-helper
-  Tune in at once; a page that opens plays it:
+  Tune in at once; the page plays the channel when it opens:
     amt-helper 'amt://192.0.2.1@232.0.2.1:1234?relay=relay.example'
-  The same, with the relay from the environment:
+  The same, with the relay taken from the environment:
     AMT_RELAY=relay.example amt-helper amt://192.0.2.1@232.0.2.1
-  With raw packets from port 2268; root is given up before anything is read:
+  With raw packets from port 2268; root privileges are dropped before anything is read:
     sudo -E amt-helper
   Without a page, into a file or another player:
     amt-helper receive amt://192.0.2.1@232.0.2.1 --relay R --output out.ts --duration 10
     amt-helper receive amt://192.0.2.1@232.0.2.1 --relay R --output - | ffplay -
     amt-helper receive amt://192.0.2.1@232.0.2.1 --relay R --output udp://127.0.0.1:3000
-  What is wrong with a channel, for the person on call:
+  Find out what is wrong with a channel:
     amt-helper probe amt://192.0.2.1@232.0.2.1 --relay R
-  A channel of our own, through a relay of our own:
+  Play a built-in channel through a built-in relay:
     amt-helper demo
 
-Exit status: 0 when all went well (for receive: when data came), 1 when not, 2 when the
+Exit status: 0 on success (for receive: when data arrived), 1 on failure, 2 when the
 command line is wrong. --log-level debug (or RUST_LOG=amt_helper=debug) prints more.";
 
-/// An AMT gateway (RFC 7450) that brings multicast television into the browser.
+/// An AMT gateway (RFC 7450) that brings multicast television to the browser.
 ///
 /// It serves a page on http://127.0.0.1:8081. The page asks for an AMT URL, such as
 /// amt://SOURCE@GROUP:PORT?relay=RELAY, and plays it.
@@ -80,30 +80,33 @@ pub struct Options {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Receive a channel without a page, for other players and for scripts
-    #[command(after_help = "Exit status: 0 when data came, 1 when none came or the output failed, 2 when the command \
-                            line is wrong. Ends with a summary: packets, bytes, losses by continuity counter, join time.")]
-    Receive(Receive),
-    /// Play an embedded clip through a relay on this machine, and serve the page tuned to it
-    Demo(Demo),
-    /// Look at a channel once, step by step, and say what is wrong with it
+    /// Receive a channel without the page, for other players and for scripts
     #[command(
-        after_help = "Exit status: 0 when all is well, 1 when nothing came, 2 when the command line is wrong, 3 \
-                      when it came with errors: by the checks of ETSI TR 101 290, by losses, or as no transport \
-                      stream. Ctrl-C ends the look and prints what was seen. The last line is the verdict."
+        after_help = "Exit status: 0 when data arrived, 1 when none arrived or the output failed, 2 when the command \
+                      line is wrong. Ends with a summary: packets, bytes, losses by continuity counter, join time."
+    )]
+    Receive(Receive),
+    /// Play a built-in clip through a relay on this machine, and serve a page tuned to it
+    Demo(Demo),
+    /// Check a channel step by step and say what is wrong with it
+    #[command(
+        after_help = "Exit status: 0 when all is well, 1 when nothing arrived, 2 when the command line is wrong, 3 \
+                      when the channel arrived with errors: failed ETSI TR 101 290 checks, losses, or data that is \
+                      not a transport stream. Ctrl-C stops early and prints the report so far. The last line is the \
+                      verdict."
     )]
     Probe(Probe),
-    /// Print what a shell needs to complete this command line, for example into
+    /// Print a shell completion script, for example for
     /// /usr/share/bash-completion/completions/amt-helper
     Completions(Completions),
-    /// Print the man page, for example into /usr/share/man/man1/amt-helper.1
+    /// Print the man page, for example for /usr/share/man/man1/amt-helper.1
     Man,
 }
 
 /// Serving the page: the command without a subcommand.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The channel to tune in at once, like amt://SOURCE@GROUP:PORT?relay=RELAY; without it the page asks
+    /// The channel to tune in at once, like amt://SOURCE@GROUP:PORT?relay=RELAY; without it, the page asks for one
     #[arg(env = "AMT_URL")]
     pub url: Option<String>,
     /// Where and to whom to serve.
@@ -129,15 +132,15 @@ impl Serve {
 
 /// What is kept of a channel for new viewers, and where else it goes.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Passing the channel on")]
+#[command(next_help_heading = "Caching and re-injection")]
 pub struct Distribution {
-    /// Seconds of a channel that are kept at most, so that a new viewer starts at once; 0 keeps nothing
+    /// Seconds of a channel to cache at most, so that a new viewer starts at once; 0 turns the cache off
     #[arg(long, value_name = "N", default_value = "12", value_parser = parse_cache_seconds)]
     pub cache_seconds: Duration,
-    /// Send what is received on as native multicast into the network of this interface (needs root, or CAP_NET_RAW)
+    /// Re-inject what is received as native multicast into the network on this interface (needs root or CAP_NET_RAW)
     #[arg(long, value_name = "IFACE", value_parser = tunnel::parse_interface)]
     pub reinject: Option<String>,
-    /// With --reinject: only while somebody in that network has joined the channel
+    /// With --reinject: only while a receiver in that network has joined the channel
     #[arg(long)]
     pub reinject_only_when_asked: bool,
 }
@@ -146,7 +149,7 @@ impl Distribution {
     /// What does not fit together, in a sentence.
     fn contradiction(&self) -> Option<&'static str> {
         (self.reinject_only_when_asked && self.reinject.is_none())
-            .then_some("--reinject-only-when-asked needs an interface as well: give it with --reinject.")
+            .then_some("--reinject-only-when-asked also needs an interface: add --reinject.")
     }
 }
 
@@ -158,7 +161,7 @@ pub struct Receive {
     /// Where the transport stream goes: a file, - for standard output, or udp://HOST:PORT
     #[arg(long, short, value_name = "FILE | - | udp://HOST:PORT")]
     pub output: Output,
-    /// Stop after so many seconds of data, or of waiting for the first of it
+    /// Stop after this many seconds of data, or of waiting for the first data
     #[arg(long, short, value_name = "SECONDS", value_parser = parse_seconds)]
     pub duration: Option<Duration>,
     /// The way to the channel.
@@ -174,10 +177,10 @@ pub struct Probe {
     /// Print one JSON object to standard output instead of the report
     #[arg(long)]
     pub json: bool,
-    /// Print the verdict alone, or with --json the object alone, and nothing on the way to it
+    /// Print only the verdict (with --json, only the object) and no progress
     #[arg(long, short)]
     pub quiet: bool,
-    /// Look for so many seconds, from the first packet on; where none comes, wait so long for it
+    /// Seconds to probe, counted from the first packet; also how long to wait for that packet
     #[arg(long, value_name = "N", default_value = "10", value_parser = parse_seconds)]
     pub seconds: Duration,
     /// The way to the channel.
@@ -188,7 +191,7 @@ pub struct Probe {
 /// `amt-helper completions`.
 #[derive(Debug, Args)]
 pub struct Completions {
-    /// The shell that is to complete
+    /// The shell to generate the script for
     #[arg(value_enum)]
     pub shell: clap_complete::Shell,
 }
@@ -196,16 +199,16 @@ pub struct Completions {
 /// `amt-helper demo`. Its channel always comes through its own relay: nothing is joined natively.
 #[derive(Debug, Args)]
 pub struct Demo {
-    /// Run only the clip and the relay, so that another gateway can be pointed at it
+    /// Run only the clip and the relay, for use with another gateway
     #[arg(long)]
     pub relay_only: bool,
-    /// Where the demo's relay listens
+    /// Address for the demo relay to listen on
     #[arg(long, value_name = "ADDR[:PORT]", default_value = "127.0.0.1:2268", value_parser = parse_relay_address)]
     pub relay_address: SocketAddr,
-    /// Forward the native multicast of this interface instead of the clip (needs root, or CAP_NET_RAW)
+    /// Forward native multicast from this interface instead of the clip (needs root or CAP_NET_RAW)
     #[arg(long, value_name = "IFACE")]
     pub upstream_interface: Option<String>,
-    /// Write a line "FRAME_NUMBER UNIX_MICROS" when the last packet of a video frame was sent
+    /// Write a line "FRAME_NUMBER UNIX_MICROS" whenever the last packet of a video frame has been sent
     #[arg(long, value_name = "FILE")]
     pub frame_log: Option<PathBuf>,
     /// Where and to whom to serve.
@@ -287,13 +290,13 @@ fn before_subcommand(command: &clap::Command, matches: &ArgMatches) -> Option<St
         given && !argument.is_global_set()
     })?;
     let name = misplaced.get_long().map_or_else(|| "a URL".to_owned(), |long| format!("--{long}"));
-    Some(format!("“{subcommand}” comes first: write its options after it, {name} among them."))
+    Some(format!("“{subcommand}” must come first: write its options after it, including {name}."))
 }
 
 fn parse_relay_address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
         .or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, AMT_PORT)))
-        .map_err(|_| "write an address, or an address and a port, like 127.0.0.1:2269".to_owned())
+        .map_err(|_| "expected an address, or an address and a port, like 127.0.0.1:2269".to_owned())
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
@@ -301,10 +304,10 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<f64>().ok().filter(|seconds| *seconds > 0.0 && *seconds <= SECONDS_MAX);
     seconds
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| format!("write a number of seconds above 0, and not above {SECONDS_MAX}, which is a year"))
+        .ok_or_else(|| format!("expected a number of seconds above 0 and at most {SECONDS_MAX}, which is a year"))
 }
 
 fn parse_cache_seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| *seconds <= MAX_CACHE_SECONDS);
-    seconds.map(Duration::from_secs).ok_or_else(|| "write whole seconds from 0 to 60".to_owned())
+    seconds.map(Duration::from_secs).ok_or_else(|| "expected whole seconds from 0 to 60".to_owned())
 }

@@ -29,7 +29,7 @@ impl FromStr for Output {
             Some((host, port)) if !host.is_empty() && port.parse::<u16>().is_ok_and(|port| port != 0) => {
                 Ok(Self::Udp(place.to_owned()))
             }
-            _ => Err("write it like udp://127.0.0.1:3000".to_owned()),
+            _ => Err("expected something like udp://127.0.0.1:3000".to_owned()),
         }
     }
 }

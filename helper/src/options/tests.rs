@@ -68,7 +68,7 @@ fn the_help_has_its_options_under_headings() {
     let help = Options::command().render_long_help().to_string();
     let headings = [
         "Serving the page:",
-        "Passing the channel on:",
+        "Caching and re-injection:",
         "Reaching the channel:",
         "Sockets and privileges:",
         "Logging and configuration:",

@@ -15,26 +15,26 @@ const REFRESH_SECONDS: std::ops::RangeInclusive<u64> = 5..=3600;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Reaching the channel")]
 pub struct Tunnel {
-    /// Relays to use instead of the URL's, in the order to try them, separated by commas
+    /// Relays to use instead of those in the URL, separated by commas, in order of preference
     #[arg(long, env = "AMT_RELAY", value_name = "RELAY[,RELAY…]")]
     pub relay: Option<RelayList>,
-    /// Which way the channel may come: the network's own multicast, an AMT tunnel, or the better of both
+    /// How to receive the channel: as native multicast, through an AMT tunnel, or whichever works better
     #[arg(long, value_enum, value_name = "WAY", default_value_t)]
     pub path: PathChoice,
-    /// Where relays are looked for, separated by commas: named (URL, --relay), dns (AMTRELAY records of the source),
+    /// Where to look for relays, separated by commas: named (URL, --relay), dns (the source's AMTRELAY records),
     /// dns-sd (the local network), anycast; or all, or none
     #[arg(long, value_name = "PART[,PART…]", default_value = "all")]
     pub discovery: Parts,
-    /// Seconds after which a membership is refreshed at the latest, 5 to 3600; a NAT on the way forgets sooner or later
+    /// Longest time between membership refreshes, 5 to 3600 seconds; a NAT on the path needs them to keep its mapping
     #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_refresh)]
     pub refresh: Duration,
-    /// Tell relays that marks of congestion are understood (ECN, RFC 9601); the relay in Linux does not answer then
+    /// Tell relays that congestion marks are understood (ECN, RFC 9601); the Linux kernel's relay then does not answer
     #[arg(long)]
     pub ecn: bool,
-    /// Join native multicast on this network interface [default: the one with the route to the source]
+    /// Network interface to join native multicast on [default: the one with the route to the source]
     #[arg(long, value_name = "IFACE", value_parser = parse_interface)]
     pub interface: Option<String>,
-    /// The name server to ask for relays and their addresses [default: the system's]
+    /// Name server to look up relays and their addresses with [default: the system's]
     #[arg(long, value_name = "ADDR[:PORT]", value_parser = parse_dns_server)]
     pub dns_server: Option<SocketAddr>,
     /// The sockets to use.
@@ -46,10 +46,10 @@ pub struct Tunnel {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sockets and privileges")]
 pub struct Sockets {
-    /// How to send: ordinary UDP, or raw packets from port 2268 (needs root, or CAP_NET_RAW)
+    /// How to send: ordinary UDP, or raw packets from port 2268 (needs root or CAP_NET_RAW)
     #[arg(long, value_enum, default_value_t)]
     pub transport: TransportChoice,
-    /// The user to become when started as root [default: who called sudo, else nobody]
+    /// User to run as when started as root [default: the user who ran sudo, otherwise nobody]
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
 }
@@ -57,11 +57,11 @@ pub struct Sockets {
 /// `--path`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum PathChoice {
-    /// Only multicast that the network carries itself
+    /// Only native multicast
     Native,
     /// Only an AMT tunnel
     Amt,
-    /// Both at once; native as soon as it delivers
+    /// Both at once; native as soon as it delivers data
     #[default]
     Auto,
 }
@@ -69,7 +69,7 @@ pub enum PathChoice {
 /// `--transport`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TransportChoice {
-    /// Raw where the process may, else udp
+    /// Raw if permitted, otherwise udp
     #[default]
     Auto,
     /// An ordinary UDP socket
@@ -92,7 +92,7 @@ impl FromStr for RelayList {
 
 fn parse_refresh(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().filter(|seconds| REFRESH_SECONDS.contains(seconds));
-    seconds.map(Duration::from_secs).ok_or_else(|| "write whole seconds from 5 to 3600".to_owned())
+    seconds.map(Duration::from_secs).ok_or_else(|| "expected whole seconds from 5 to 3600".to_owned())
 }
 
 /// A name that the kernel could know (`IFNAMSIZ` is 16, its end included).
@@ -101,7 +101,7 @@ pub(super) fn parse_interface(text: &str) -> Result<String, String> {
     if possible {
         Ok(text.to_owned())
     } else {
-        Err("write an interface as “ip link” lists it, like eth0".to_owned())
+        Err("expected an interface as listed by “ip link”, like eth0".to_owned())
     }
 }
 
@@ -111,7 +111,7 @@ fn parse_dns_server(text: &str) -> Result<SocketAddr, String> {
         .ok()
         .filter(|server| !server.ip().is_unspecified() && !server.ip().is_multicast() && server.port() != 0)
         .ok_or_else(|| {
-            "write the address of a name server, like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53".into()
+            "expected the address of a name server, like 192.0.2.53, 192.0.2.53:5353 or [2001:db8::53]:53".into()
         })
 }
 

@@ -33,7 +33,7 @@ const GOODBYE: Duration = Duration::from_secs(2);
 /// The time begins with the first packet; where none comes, with the look.
 pub async fn run(options: &Probe, network: &Network, stop: impl Future<Output = ()> + Send) -> u8 {
     let seconds = options.seconds.as_secs_f64();
-    say(format_args!("Looking at {} for {seconds} s; Ctrl-C ends the look before.", options.url));
+    say(format_args!("Probing {} for {seconds} s; press Ctrl-C to stop early.", options.url));
     let (plan, followed) = watch::channel(Plan::new(options.url.clone(), &network.relays));
     let began = Instant::now();
     let (first, mut came) = watch::channel(None);

@@ -111,14 +111,17 @@ fn not_receivable(seconds: f64, steps: &[Step], status: Option<&Status>) -> Stri
     // The reception may know better than that nothing came: another port, a machine without a network.
     let known = status.filter(|status| status.phase == Phase::Failed).map(sentence);
     let asked = |step: &Step, what| match known.as_ref() {
-        Some(known) => format!("the {what} failed, as {known}"),
+        Some(known) => format!("the {what} failed: {known}"),
         None => format!("the {what} failed at {} (sent {})", step.detail, times(step)),
     };
     let looked_up = furthest(Name::LookUp).find(|step| step.outcome == Outcome::Failed);
     let joined = furthest(Name::Update).next();
     let why = if let Some(step) = joined {
         known.unwrap_or_else(|| {
-            format!("{}, but no data came in {seconds:.1} s; check source, group and port, and the sender", step.detail)
+            format!(
+                "{}, but no data arrived in {seconds:.1} s; check the source, group and port, and the sender",
+                step.detail
+            )
         })
     } else if let Some(step) = furthest(Name::Request).next() {
         asked(step, "request")
@@ -127,13 +130,13 @@ fn not_receivable(seconds: f64, steps: &[Step], status: Option<&Status>) -> Stri
         let instead = looked_up.map(|step| format!("{}; ", beginning_small(&step.detail))).unwrap_or_default();
         format!("{instead}{}", asked(step, "discovery"))
     } else if let Some(step) = looked_up {
-        format!("the look-up failed, as {}", known.unwrap_or_else(|| beginning_small(&step.detail)))
+        format!("the look-up failed: {}", known.unwrap_or_else(|| beginning_small(&step.detail)))
     } else if let Some(status) = status {
         sentence(status)
     } else {
-        format!("nothing came in {seconds:.1} s")
+        format!("nothing arrived in {seconds:.1} s")
     };
-    let others = if others > 0 && joined.is_none() { "; other relays fared no better" } else { "" };
+    let others = if others > 0 && joined.is_none() { "; no other relay worked either" } else { "" };
     format!("Not receivable: {why}{others}.")
 }
 
@@ -159,7 +162,7 @@ fn received(stream: &Figures, counters: &ChannelStats, way: Option<&Way>, second
     if causes.is_empty() {
         let what: Vec<_> = codecs(stream).collect();
         let what = if what.is_empty() { String::new() } else { format!(" with {}", what.join(" and ")) };
-        return (Judgement::Fine, format!("Fine: {rate}{way}{what}, without an error in {seconds:.1} s."));
+        return (Judgement::Fine, format!("OK: {rate}{way}{what}, no errors in {seconds:.1} s."));
     }
     let more = causes.len().saturating_sub(MAX_CAUSES);
     let more = if more > 0 { format!("; and {more} more") } else { String::new() };
@@ -184,7 +187,7 @@ fn codecs(stream: &Figures) -> impl Iterator<Item = &'static str> {
 /// What is wrong, what caused it before what follows from it.
 fn causes(stream: &Figures, counters: &ChannelStats) -> Vec<String> {
     if !stream.is_ts {
-        return vec!["what comes is no MPEG transport stream; check group and port".to_owned()];
+        return vec!["the data is not an MPEG transport stream; check the group and port".to_owned()];
     }
     let arrivals = &stream.arrivals;
     let mut causes = Vec::new();
@@ -194,10 +197,10 @@ fn causes(stream: &Figures, counters: &ChannelStats) -> Vec<String> {
     if let (Some(gap), Some(at)) = (arrivals.longest_gap_ms, arrivals.longest_gap_at_ms)
         && gap > PAUSE_MS
     {
-        causes.push(format!("nothing came for {:.2} s, {:.1} s after the first packet", gap / 1e3, at as f64 / 1e3));
+        causes.push(format!("no data for {:.2} s, {:.1} s after the first packet", gap / 1e3, at as f64 / 1e3));
     }
     if counters.socket_dropped > 0 {
-        causes.push(format!("{} found no room in this machine's buffer", several(counters.socket_dropped, "datagram")));
+        causes.push(format!("{} dropped by this machine's socket", several(counters.socket_dropped, "datagram")));
     }
     if counters.rtp_lost > 0 {
         causes.push(format!("lost {}", several(counters.rtp_lost, "RTP packet")));
@@ -217,7 +220,7 @@ fn causes(stream: &Figures, counters: &ChannelStats) -> Vec<String> {
         causes.push(format!("{}{times}{first}", check.name));
     }
     if causes.is_empty() && failed().next().is_some() {
-        causes.push("packets came out of order, or more than twice".to_owned());
+        causes.push("packets arrived out of order, or more than twice".to_owned());
     }
     causes
 }
@@ -228,45 +231,46 @@ fn remarks(stream: &Figures, seconds: f64) -> Vec<String> {
         return remarks;
     }
     if stream.programs.is_empty() {
-        remarks.push("No program was announced in the time of the look.".to_owned());
+        remarks.push("No programme was announced during the probe.".to_owned());
     }
     if stream.scrambled_packets > 0 {
         let share = 100.0 * stream.scrambled_packets as f64 / stream.packets.max(1) as f64;
-        remarks.push(format!("{share:.0} % of the packets are encrypted: they cannot be played here."));
+        remarks.push(format!("{share:.0} % of the packets are scrambled and cannot be played here."));
     }
     if stream.malformed_packets > 0 {
         let packets = several(stream.malformed_packets, "packet");
-        remarks.push(format!("Found {packets} with a header that contradicts itself."));
+        remarks.push(format!("Found {packets} with an inconsistent header."));
     }
     for program in &stream.programs {
         for video in program.streams.iter().filter(|stream| stream.kind == Kind::Video) {
             let pid = video.packets.pid;
             if video.packets.packets > 0 && video.packets.scrambled_packets == 0 && video.key_frames == 0 {
                 remarks.push(format!(
-                    "No key frame of PID {pid} came in {seconds:.1} s; a page that joins waits for one."
+                    "No key frame arrived on PID {pid} in {seconds:.1} s; a page that joins has to wait for one."
                 ));
             } else if video.key_frames > 0 && video.random_access_points == 0 {
                 remarks.push(format!(
-                    "The key frames of PID {pid} are not marked (random_access_indicator): fast joining works less well."
+                    "The key frames on PID {pid} are not marked (random_access_indicator): joining takes longer."
                 ));
             }
         }
         for stream in &program.streams {
             let (pid, pts) = (stream.packets.pid, stream.pts.as_ref());
             if let Some(least) = pts.and_then(|pts| pts.least_ahead_ms).filter(|least| *least < 0.0) {
-                remarks.push(format!("Frames of PID {pid} come up to {:.0} ms after their time.", -least));
+                remarks
+                    .push(format!("Frames on PID {pid} arrive up to {:.0} ms after their presentation time.", -least));
             }
             if let Some(jumps) = pts.map(|pts| pts.jumps).filter(|jumps| *jumps > 0) {
-                remarks.push(format!("The times of PID {pid} jump in {}.", several(jumps, "place")));
+                remarks.push(format!("The timestamps on PID {pid} jump in {}.", several(jumps, "place")));
             }
         }
         if let Some(pcr) = program.pcr.as_ref().filter(|pcr| pcr.intervals_over_40_ms > 0) {
             let (number, intervals) = (program.number, several(pcr.intervals_over_40_ms, "PCR interval"));
-            remarks.push(format!("Program {number} has {intervals} above the 40 ms that DVB recommends."));
+            remarks.push(format!("Programme {number} has {intervals} above the 40 ms that DVB recommends."));
         }
         if program.pmt_changes > 0 {
             let changes = several(program.pmt_changes, "change");
-            remarks.push(format!("The PMT of program {} saw {changes}.", program.number));
+            remarks.push(format!("The PMT of programme {} had {changes}.", program.number));
         }
     }
     remarks

@@ -29,7 +29,7 @@ fn steps(count: usize) -> Steps {
         steps.tunnel(now, to, &event);
     }
     if count == 4 {
-        steps.way("amt", Some(to), "it delivered first");
+        steps.way("amt", Some(to), "delivered first");
         steps.packet(now);
         steps.key_frame(now);
     }
@@ -64,8 +64,8 @@ fn a_right_channel_is_fine() {
     let report = report(&steps(4), clip(|_| true));
     assert_eq!((report.verdict.status, report.verdict.exit), (Judgement::Fine, 0));
     let sentence = &report.verdict.sentence;
-    assert!(sentence.starts_with("Fine: 7"), "{sentence}");
-    let end = " kbit/s through the relay 192.0.2.9:2268 with H.264 and AAC, without an error in 10.0 s.";
+    assert!(sentence.starts_with("OK: 7"), "{sentence}");
+    let end = " kbit/s through the relay 192.0.2.9:2268 with H.264 and AAC, no errors in 10.0 s.";
     assert!(sentence.ends_with(end), "{sentence}");
     assert_eq!(report.remarks, [""; 0]);
 }
@@ -77,8 +77,8 @@ fn the_step_that_failed_is_named() {
         (2, "Not receivable: the request failed at 192.0.2.9:2268: no answer (sent once)."),
         (
             3,
-            "Not receivable: joined at 192.0.2.9:2268, but no data came in 10.0 s; check source, group and port, and \
-             the sender.",
+            "Not receivable: joined at 192.0.2.9:2268, but no data arrived in 10.0 s; check the source, group and port, \
+             and the sender.",
         ),
     ] {
         let report = report(&steps(count), None);
@@ -90,30 +90,30 @@ fn the_step_that_failed_is_named() {
 fn a_name_that_is_not_found_is_the_step_that_failed() {
     let now = Instant::now();
     let mut steps = Steps::new(now);
-    steps.looked_up(now, "", Duration::ZERO, Err("The relay “a.example” cannot be found: no such name."));
+    steps.looked_up(now, "", Duration::ZERO, Err("Cannot resolve the relay “a.example”: no such name."));
     let sentence = report(&steps, None).verdict.sentence;
     // Another relay is asked in its place, which does not take the blame alone.
     steps.tunnel(now, relay(), &Event::Discovery { to: relay(), attempt: 1, cause: Cause::Start });
     let instead = report(&steps, None).verdict.sentence;
-    let both = "Not receivable: the relay “a.example” cannot be found: no such name; the discovery failed at ";
+    let both = "Not receivable: cannot resolve the relay “a.example”: no such name; the discovery failed at ";
     assert!(instead.starts_with(both), "{instead}");
-    assert_eq!(sentence, "Not receivable: the look-up failed, as the relay “a.example” cannot be found: no such name.");
+    assert_eq!(sentence, "Not receivable: the look-up failed: cannot resolve the relay “a.example”: no such name.");
 }
 
 #[test]
 fn what_the_reception_knows_better_is_taken_from_it() {
     let status = Status {
         phase: Phase::Failed,
-        sentence: "The group sends to UDP port 5000, and nothing to the port of 232.0.2.1:1234.".to_owned(),
+        sentence: "The group's data arrives on UDP port 5000, not on the port of 232.0.2.1:1234.".to_owned(),
         advice: None,
         relay: None,
     };
     let report = Report::new("x".into(), 3.0, &steps(3), ChannelStats::default(), None, Some(&status));
-    let expected = "Not receivable: the group sends to UDP port 5000, and nothing to the port of 232.0.2.1:1234.";
+    let expected = "Not receivable: the group's data arrives on UDP port 5000, not on the port of 232.0.2.1:1234.";
     assert_eq!(report.verdict.sentence, expected);
     let status = Status { sentence: "The network is unreachable.".to_owned(), ..status };
     let report = Report::new("x".into(), 3.0, &steps(1), ChannelStats::default(), None, Some(&status));
-    assert_eq!(report.verdict.sentence, "Not receivable: the discovery failed, as the network is unreachable.");
+    assert_eq!(report.verdict.sentence, "Not receivable: the discovery failed: the network is unreachable.");
 }
 
 #[test]
@@ -121,7 +121,7 @@ fn loss_comes_before_what_follows_from_it() {
     let report = report(&steps(4), clip(|number| !(200..300).contains(&number)));
     assert_eq!((report.verdict.status, report.verdict.exit), (Judgement::Errors, 3));
     let sentence = &report.verdict.sentence;
-    let (gap, lost) = (sentence.find("nothing came for").unwrap(), sentence.find("transport packets;").unwrap());
+    let (gap, lost) = (sentence.find("no data for").unwrap(), sentence.find("transport packets;").unwrap());
     let pat = sentence.find("PAT_error_2 (no PAT for").unwrap();
     assert!(gap < lost && lost < pat, "{sentence}");
     assert!(!sentence.contains("PAT_error ("), "{sentence}");
@@ -138,7 +138,7 @@ fn what_is_no_transport_stream_is_told_as_that_alone() {
     let mut analyser = Analyser::default();
     (0..100).for_each(|n| analyser.push(n * 100_000, &[7; 1000]));
     let report = report(&steps(4), analyser.figures(10_000_000));
-    assert!(report.verdict.sentence.ends_with(": what comes is no MPEG transport stream; check group and port."));
+    assert!(report.verdict.sentence.ends_with(": the data is not an MPEG transport stream; check the group and port."));
     assert_eq!(report.verdict.exit, 3);
 }
 
@@ -148,16 +148,19 @@ fn a_person_reads_sections_and_the_verdict_last() {
     let text = report.to_string();
     for line in [
         "amt://192.0.2.1@232.0.2.1:1234",
-        "The way",
-        "  relay 192.0.2.9:2268, known from the URL",
-        "  By AMT through 192.0.2.9:2268: known from the URL; it delivered first.",
-        "  size      1316 bytes (7 × 188)",
-        "  RTP       none: plain UDP",
+        "Path",
+        "  relay 192.0.2.9:2268, from the URL",
+        "  Chosen: AMT through 192.0.2.9:2268 (from the URL; delivered first).",
+        "  size                1316 bytes (7 × 188)",
+        "  RTP                 none (plain UDP)",
         "  1.3.a  PAT_error_2                        ok",
     ] {
         assert!(text.lines().any(|found| found == line), "“{line}” is missing in:\n{text}");
     }
-    assert!(text.contains("program 1 “amt:// test card” of amt-helper demo: PMT on PID 4096 within"), "{text}");
+    assert!(
+        text.contains("programme 1 “amt:// test card” (amt-helper demo): PMT on PID 4096, longest interval"),
+        "{text}"
+    );
     assert!(text.ends_with(&report.verdict.sentence));
 }
 
@@ -169,20 +172,20 @@ fn what_rtp_the_socket_and_fragments_tell_is_shown() {
         rtp_jitter_micros: 1500,
         socket_dropped: 1,
         reassembled: 7,
-        discarded: [("inner UDP checksum is wrong".to_owned(), 2)].into(),
+        discarded: [("inner UDP packet with a bad checksum".to_owned(), 2)].into(),
         ..ChannelStats::default()
     };
     let report = Report::new("x".into(), 10.0, &steps(4), counters, clip(|_| true), None);
     let text = report.to_string();
     for line in [
-        "  RTP        3 lost, 0 late, 0 reordered, 0 twice, 0 recovered; jitter 1.50 ms",
-        "  socket     1 found no room",
-        "  fragments  7 put together, 0 not",
-        "  refused    2 × inner UDP checksum is wrong",
+        "  RTP                 3 lost, 0 late, 0 reordered, 0 duplicate, 0 recovered; jitter 1.50 ms",
+        "  dropped by socket   1",
+        "  fragments           7 packets reassembled, 0 incomplete",
+        "  discarded           2 × inner UDP packet with a bad checksum",
     ] {
         assert!(text.lines().any(|found| found == line), "“{line}” is missing in:\n{text}");
     }
-    let end = ": 1 datagram found no room in this machine's buffer; lost 3 RTP packets.";
+    let end = ": 1 datagram dropped by this machine's socket; lost 3 RTP packets.";
     assert!(report.verdict.sentence.ends_with(end), "{text}");
     assert_eq!(report.verdict.exit, 3);
 }

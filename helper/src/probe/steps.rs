@@ -17,7 +17,7 @@ const MAX: usize = 32;
 pub struct Step {
     /// Which.
     pub name: Name,
-    /// Milliseconds after the beginning.
+    /// Milliseconds after the start.
     pub at_ms: f64,
     /// Milliseconds until the answer; of what was sent several times, from the last time.
     pub took_ms: Option<f64>,
@@ -191,13 +191,13 @@ impl Steps {
             Event::Request { .. } => Exchange::ask(&mut tunnel.request, now),
             Event::Query { relay, interval, endpoint } => {
                 tunnel.relay = Some(relay);
-                let seen = endpoint.map(|endpoint| format!("; it sees us at {endpoint}")).unwrap_or_default();
+                let seen = endpoint.map(|endpoint| format!("; it sees us as {endpoint}")).unwrap_or_default();
                 Exchange::answer(&mut tunnel.request, now, || {
-                    format!("wants to be told every {} s{seen}", interval.as_secs())
+                    format!("refresh interval {} s{seen}", interval.as_secs())
                 });
             }
-            Event::RelayFull { .. } => tunnel.refuse("it takes no more receivers (L flag)"),
-            Event::Unreachable { .. } => tunnel.refuse("nothing listens there, as ICMP says"),
+            Event::RelayFull { .. } => tunnel.refuse("it accepts no new gateways (L flag)"),
+            Event::Unreachable { .. } => tunnel.refuse("unreachable (ICMP)"),
             // Each is sent twice in case one is lost; more than that says that nothing came.
             Event::Report { report: Report::Join, repeated: false, .. } => {
                 let (_, times) = tunnel.update.get_or_insert((now, 0));
@@ -212,7 +212,7 @@ impl Steps {
         let changes = self.way.as_ref().map_or(0, |way| way.changes + 1);
         let found = self.candidates.iter().find(|candidate| Some(candidate.relay) == tunnel);
         let why = match found {
-            Some(found) => format!("known from {}; {why}", found.why),
+            Some(found) => format!("from {}; {why}", found.why),
             None => why.to_owned(),
         };
         self.way = Some(Way { path, tunnel, relay: None, why, changes });
@@ -263,7 +263,7 @@ impl Steps {
             let chosen = self.way.as_ref().and_then(|way| way.tunnel);
             let tunnel = self.tunnels.iter().find(|tunnel| Some(tunnel.address) == chosen);
             let update = tunnel.and_then(|tunnel| tunnel.update).map(|(at, _)| at).filter(|update| *update <= at);
-            let since = if update.is_some() { "after the update" } else { "after the beginning" };
+            let since = if update.is_some() { "after the update" } else { "after the start" };
             let took = at.saturating_duration_since(update.unwrap_or(self.began));
             steps.push((at, self.step(Name::FirstPacket, at, Some(took), 1, chosen, since.to_owned())));
             if let Some(key_frame) = self.first_key_frame {

@@ -38,7 +38,7 @@ fn names(steps: &Steps) -> Vec<(Name, Outcome, f64, Option<f64>)> {
 fn each_step_has_its_time_and_its_round_trip() {
     let began = Instant::now();
     let mut steps = joined(began);
-    steps.way("amt", Some(relay()), "it delivered first");
+    steps.way("amt", Some(relay()), "delivered first");
     steps.packet(began + ms(70));
     steps.packet(began + ms(80));
     steps.key_frame(began + ms(570));
@@ -53,14 +53,11 @@ fn each_step_has_its_time_and_its_round_trip() {
             (Name::FirstKeyFrame, done, 570.0, Some(500.0)),
         ]
     );
-    assert_eq!(
-        steps.list()[1].detail,
-        "192.0.2.9:2268: wants to be told every 125 s; it sees us at 198.51.100.7:40000"
-    );
+    assert_eq!(steps.list()[1].detail, "192.0.2.9:2268: refresh interval 125 s; it sees us as 198.51.100.7:40000");
     assert_eq!(steps.list()[2].attempts, 1);
     let way = steps.chosen().unwrap();
     assert_eq!((way.path, way.relay, way.changes), ("amt", Some(relay()), 0));
-    assert_eq!(way.why, "known from the options; it delivered first");
+    assert_eq!(way.why, "from the options; delivered first");
 }
 
 #[test]
@@ -109,7 +106,7 @@ fn what_failed_says_how() {
         [
             (Outcome::Failed, "the relay “a.example”: no such name"),
             (Outcome::Done, "the relay “b.example”: 192.0.2.9, 192.0.2.10"),
-            (Outcome::Failed, "192.0.2.9:2268: nothing listens there, as ICMP says"),
+            (Outcome::Failed, "192.0.2.9:2268: unreachable (ICMP)"),
             (Outcome::Unanswered, "192.0.2.10:2268: no answer"),
         ]
     );
@@ -129,12 +126,12 @@ fn a_full_relay_is_told_at_its_request() {
 fn native_data_has_no_update() {
     let began = Instant::now();
     let mut steps = joined(began);
-    steps.way("native", None, "native multicast delivers and needs no relay");
+    steps.way("native", None, "native multicast delivers, so no relay is needed");
     steps.packet(began + ms(20));
     let list = steps.list();
     let first = list.iter().find(|step| step.name == Name::FirstPacket).unwrap();
-    assert_eq!((first.took_ms, first.detail.as_str(), first.relay), (Some(20.0), "after the beginning", None));
-    steps.way("amt", Some(relay()), "native multicast fell silent");
+    assert_eq!((first.took_ms, first.detail.as_str(), first.relay), (Some(20.0), "after the start", None));
+    steps.way("amt", Some(relay()), "native multicast stopped delivering");
     assert_eq!(steps.chosen().unwrap().changes, 1);
 }
 

@@ -32,10 +32,10 @@ impl fmt::Display for Report {
 
 impl Report {
     fn steps(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "\nThe way")?;
+        writeln!(f, "\nPath")?;
         let mut table = Table::new(&[Side::Left, Side::Right, Side::Right, Side::Left]);
         if self.steps.is_empty() {
-            return writeln!(f, "  no step was taken");
+            return writeln!(f, "  no steps");
         }
         table.row(["step", "at", "took", ""]);
         for step in &self.steps {
@@ -44,20 +44,20 @@ impl Report {
         }
         table.write(f, "  ")?;
         for candidate in &self.candidates {
-            writeln!(f, "  relay {}, known from {}", candidate.relay, candidate.why)?;
+            writeln!(f, "  relay {}, from {}", candidate.relay, candidate.why)?;
         }
         let Some(way) = &self.way else { return Ok(()) };
         let through = match (way.tunnel, way.relay) {
-            (Some(tunnel), Some(relay)) if tunnel != relay => format!("AMT through {relay}, found at {tunnel}"),
+            (Some(tunnel), Some(relay)) if tunnel != relay => format!("AMT through {relay}, discovered at {tunnel}"),
             (_, Some(relay)) => format!("AMT through {relay}"),
             _ => "native multicast".to_owned(),
         };
         let changes = match way.changes {
             0 => String::new(),
-            1 => "; the way changed once".to_owned(),
-            times => format!("; the way changed {times} times"),
+            1 => "; the path changed once".to_owned(),
+            times => format!("; the path changed {times} times"),
         };
-        writeln!(f, "  By {through}: {}{changes}.", way.why)
+        writeln!(f, "  Chosen: {through} ({}{changes}).", way.why)
     }
 
     fn datagrams(&self, f: &mut fmt::Formatter<'_>, stream: &Figures) -> fmt::Result {
@@ -86,12 +86,12 @@ impl Report {
             let at = at as f64 / 1e3;
             let distance =
                 format!("mean {}, deviation {}, longest {} at {at:.3} s", millis(mean), millis(deviation), millis(gap));
-            table.row(["distance", &distance]);
+            table.row(["inter-arrival time", &distance]);
         }
         let rtp = if counters.rtp {
             let jitter = millis(counters.rtp_jitter_micros as f64 / 1e3);
             format!(
-                "{} lost, {} late, {} reordered, {} twice, {} recovered; jitter {jitter}",
+                "{} lost, {} late, {} reordered, {} duplicate, {} recovered; jitter {jitter}",
                 counters.rtp_lost,
                 counters.rtp_late,
                 counters.rtp_reordered,
@@ -99,16 +99,17 @@ impl Report {
                 counters.rtp_recovered
             )
         } else {
-            "none: plain UDP".to_owned()
+            "none (plain UDP)".to_owned()
         };
         table.row(["RTP", &rtp]);
-        table.row(["socket", &format!("{} found no room", counters.socket_dropped)]);
+        table.row(["dropped by socket", &counters.socket_dropped.to_string()]);
         if counters.reassembled + counters.reassembly_failed > 0 {
-            let fragments = format!("{} put together, {} not", counters.reassembled, counters.reassembly_failed);
+            let (whole, incomplete) = (counters.reassembled, counters.reassembly_failed);
+            let fragments = format!("{whole} packets reassembled, {incomplete} incomplete");
             table.row(["fragments", &fragments]);
         }
         for (reason, count) in &counters.discarded {
-            table.row(["refused", &format!("{count} × {reason}")]);
+            table.row(["discarded", &format!("{count} × {reason}")]);
         }
         table.write(f, "  ")
     }
@@ -116,7 +117,7 @@ impl Report {
 
 fn transport_stream(f: &mut fmt::Formatter<'_>, stream: &Figures) -> fmt::Result {
     let id = stream.transport_stream_id.map(|id| format!(" {id}")).unwrap_or_default();
-    let pat = stream.longest_pat_interval_ms.map(|longest| format!("; PAT within {}", millis(longest)));
+    let pat = stream.longest_pat_interval_ms.map(|longest| format!("; longest PAT interval {}", millis(longest)));
     writeln!(
         f,
         "\nTransport stream{id}: {} packets, {} lost, {} null{}",
@@ -141,10 +142,13 @@ fn transport_stream(f: &mut fmt::Formatter<'_>, stream: &Figures) -> fmt::Result
 
 fn write_program(f: &mut fmt::Formatter<'_>, program: &ProgramFigures) -> fmt::Result {
     let name = program.name.as_ref().map(|name| format!(" “{name}”")).unwrap_or_default();
-    let provider = program.provider.as_ref().map(|provider| format!(" of {provider}")).unwrap_or_default();
+    let provider = program.provider.as_ref().map(|provider| format!(" ({provider})")).unwrap_or_default();
     let longest = millis(program.longest_pmt_interval_ms);
-    let pmt = if program.pmt_came { format!("within {longest}") } else { format!("not seen for {longest}") };
-    writeln!(f, "  program {}{name}{provider}: PMT on PID {} {pmt}", program.number, program.pmt_pid)?;
+    let pmt = match program.pmt_came {
+        true => format!("longest interval {longest}"),
+        false => format!("not seen for {longest}"),
+    };
+    writeln!(f, "  programme {}{name}{provider}: PMT on PID {}, {pmt}", program.number, program.pmt_pid)?;
     if let (Some(pid), Some(pcr)) = (program.pcr_pid, &program.pcr) {
         let mut parts = vec![format!("{} PCRs", pcr.count)];
         if let (Some(mean), Some(longest)) = (pcr.mean_interval_ms, pcr.longest_interval_ms) {
@@ -152,16 +156,18 @@ fn write_program(f: &mut fmt::Formatter<'_>, program: &ProgramFigures) -> fmt::R
         }
         if let (Some(peaks), Some(rms)) = (pcr.jitter_peak_to_peak_micros, pcr.jitter_rms_micros) {
             let (peaks, rms) = (millis(peaks / 1e3), millis(rms / 1e3));
-            parts.push(format!("jitter on arrival {peaks} peak to peak, {rms} rms"));
+            parts.push(format!("arrival jitter {peaks} peak-to-peak, {rms} RMS"));
         }
         if let Some(drift) = pcr.drift_ppm {
             parts.push(format!("drift {drift:+.1} ppm"));
         }
         match (pcr.constant_bps, pcr.accuracy_nanos) {
-            (Some(bps), Some(nanos)) => parts.push(format!("constant {}, accuracy ±{nanos:.0} ns", rate(bps))),
-            _ => parts.push("rate varies".to_owned()),
+            (Some(bps), Some(nanos)) => {
+                parts.push(format!("constant bit rate {}, PCR accuracy ±{nanos:.0} ns", rate(bps)));
+            }
+            _ => parts.push("variable bit rate".to_owned()),
         }
-        writeln!(f, "    clock on PID {pid}: {}", parts.join("; "))?;
+        writeln!(f, "    PCR on PID {pid}: {}", parts.join("; "))?;
     }
     let columns = [
         Side::Right,
@@ -176,7 +182,7 @@ fn write_program(f: &mut fmt::Formatter<'_>, program: &ProgramFigures) -> fmt::R
     ];
     let mut table = Table::new(&columns);
     if !program.streams.is_empty() {
-        table.row(["PID", "kind", "codec", "language", "rate", "lost", "PTS every", "ahead of clock", "key frames"]);
+        table.row(["PID", "kind", "codec", "language", "rate", "lost", "PTS interval", "ahead of PCR", "key frames"]);
     }
     program.streams.iter().for_each(|stream| table.row(stream_row(stream).each_ref().map(String::as_str)));
     table.write(f, "    ")
@@ -198,11 +204,11 @@ fn stream_row(stream: &StreamFigures) -> [String; 9] {
     let languages = if stream.languages.is_empty() { nothing() } else { stream.languages.join(",") };
     let packets = &stream.packets;
     let came = match packets.bps {
-        _ if packets.packets == 0 => "nothing".to_owned(),
+        _ if packets.packets == 0 => "none".to_owned(),
         Some(bps) => rate(bps),
         None => nothing(),
     };
-    let encrypted = if packets.scrambled_packets > 0 { " (encrypted)" } else { "" };
+    let encrypted = if packets.scrambled_packets > 0 { " (scrambled)" } else { "" };
     let pts = stream.pts.as_ref();
     let every = pts.and_then(|pts| pts.mean_interval_ms).map(millis);
     let ahead = pts.and_then(|pts| pts.least_ahead_ms.zip(pts.most_ahead_ms));
@@ -211,7 +217,7 @@ fn stream_row(stream: &StreamFigures) -> [String; 9] {
     let key_frames = (stream.kind == Kind::Video).then(|| {
         let (frames, marked) = (stream.key_frames, stream.random_access_points);
         let marked = if marked < frames { format!(" ({marked} marked)") } else { String::new() };
-        let every = stream.longest_key_frame_interval_ms.map(|longest| format!(" within {}", millis(longest)));
+        let every = stream.longest_key_frame_interval_ms.map(|longest| format!(", at most {} apart", millis(longest)));
         format!("{frames}{marked}{}", every.unwrap_or_default())
     });
     [
@@ -245,7 +251,7 @@ fn checks(f: &mut fmt::Formatter<'_>, stream: &Figures) -> fmt::Result {
 
 const fn name(name: Name) -> &'static str {
     match name {
-        Name::LookUp => "look up",
+        Name::LookUp => "look-up",
         Name::Discovery => "discovery",
         Name::Request => "request",
         Name::Update => "update",

@@ -125,7 +125,7 @@ impl<C: Consumer> Reception<'_, C> {
                     search = Some(Search::new(now, self.network, self.flow, &channel, &self.plan));
                 }
                 Some(Step::CloseTunnel) => {
-                    self.step("Native multicast delivers: leaving the relay.");
+                    self.step("Native multicast is delivering: leaving the relay.");
                     search = None;
                 }
                 None => {}
@@ -211,10 +211,10 @@ impl<C: Consumer> Reception<'_, C> {
                 Way::Tunnel(relay) => ("amt", Some(relay)),
             };
             let why = match self.shown {
-                None => "it delivered first",
-                Some(Way::Native) => "native multicast fell silent",
-                Some(Way::Tunnel(_)) if way == Way::Native => "native multicast delivers and needs no relay",
-                Some(Way::Tunnel(_)) => "the relay before fell silent",
+                None => "delivered first",
+                Some(Way::Native) => "native multicast stopped delivering",
+                Some(Way::Tunnel(_)) if way == Way::Native => "native multicast delivers, so no relay is needed",
+                Some(Way::Tunnel(_)) => "the previous relay stopped delivering",
             };
             self.shown = Some(way);
             let happening = Happening::Path { path, relay, why: why.to_owned() };
@@ -237,7 +237,7 @@ impl<C: Consumer> Reception<'_, C> {
                     if self.remedied.is_none_or(|at| now.saturating_duration_since(at) >= REMEDY) {
                         self.remedied = Some(now);
                         self.step(&format!(
-                            "{socket_dropped} datagrams found no room in the socket's buffer. {remedy}"
+                            "{socket_dropped} datagrams dropped by the socket: its buffer was full. {remedy}"
                         ));
                     }
                 }
@@ -249,7 +249,7 @@ impl<C: Consumer> Reception<'_, C> {
                     let status = self.narrator.native_broken(error);
                     self.status(Some(status));
                 } else {
-                    self.step(&format!("Native multicast cannot be joined here: {error}."));
+                    self.step(&format!("Cannot join native multicast: {error}."));
                 }
             }
             (News::Broken(error), Way::Tunnel(relay)) => {

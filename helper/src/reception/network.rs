@@ -42,7 +42,10 @@ impl Network {
         let path = match options.path {
             // What the system joins comes without its inner packets, which are what is sent on.
             PathChoice::Native if reinjector.is_some() => {
-                bail!("--reinject sends on what comes through a tunnel: leave --path native out.")
+                bail!(
+                    "--reinject forwards what arrives through a tunnel, so it does not work with --path native: \
+                     remove one of them."
+                )
             }
             PathChoice::Auto if reinjector.is_some() => PathChoice::Amt,
             path => path,

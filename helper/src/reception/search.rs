@@ -53,10 +53,10 @@ impl Channel {
             }
         };
         if second.is_some_and(|second| second.membership.protocol() != first.membership.protocol()) {
-            let sentence = "The two copies of this channel are not of the same IP version.";
-            return Err(failed(sentence.to_owned(), "Check the address of the channel."));
+            let sentence = "The two copies of this channel use different IP versions.";
+            return Err(failed(sentence.to_owned(), "Check the channel's address."));
         }
-        let remark = format!("The group {group} is kept for channels with a source: write amt://SOURCE@{group}.");
+        let remark = format!("The group {group} is reserved for source-specific multicast: use amt://SOURCE@{group}.");
         let remarks = url.lacks_required_source().then_some(remark).into_iter().collect();
         Ok(Self { first, second, remarks })
     }
@@ -67,9 +67,8 @@ impl Channel {
 }
 
 fn membership(group: IpAddr, source: Option<IpAddr>) -> Result<Membership, Status> {
-    Membership::new(group, source).map_err(|error| {
-        failed(format!("This channel cannot be joined: {error}."), "Check the address of the channel.")
-    })
+    Membership::new(group, source)
+        .map_err(|error| failed(format!("This channel cannot be joined: {error}."), "Check the channel's address."))
 }
 
 fn failed(sentence: String, advice: &str) -> Status {
@@ -192,8 +191,8 @@ impl<'a, C: Consumer> Search<'a, C> {
                 Some(Host::Name(name)) => format!("the relay “{name}”"),
                 _ => return,
             },
-            Some(Origin::DnsSd { .. }) => "relays that announce themselves".to_owned(),
-            Some(Origin::Reverse { .. }) => "relays of the source".to_owned(),
+            Some(Origin::DnsSd { .. }) => "relays announced on the local network".to_owned(),
+            Some(Origin::Reverse { .. }) => "relays for the source".to_owned(),
             Some(Origin::Anycast) | None => return,
         };
         let found = candidates.iter().map(|candidate| candidate.relay.ip()).collect();
@@ -247,7 +246,7 @@ impl<'a, C: Consumer> Search<'a, C> {
                 if !self.any && !narrator.had_data() {
                     let (sentence, advice) = match &self.failure {
                         Some(failure) => (failure.to_string(), failure.advice()),
-                        None => ("No relay was found.".to_owned(), "Name one with ?relay= or --relay."),
+                        None => ("No relay found.".to_owned(), "Name one with ?relay= or --relay."),
                     };
                     let status = narrator.failed(sentence, advice);
                     narrator.told(&status);
@@ -337,7 +336,7 @@ impl<'a, C: Consumer> Search<'a, C> {
         let Candidate { relay, discover, origin } = *candidate;
         if !matches!(origin, Origin::Named { .. }) {
             // Nobody wrote it down: a person should see where it comes from.
-            self.flow.step(&format!("Trying the relay {relay}, known from {origin}."));
+            self.flow.step(&format!("Trying the relay {relay}, from {origin}."));
         }
         let leases = self.channel.copies().enumerate().filter_map(|(place, Copy { membership, port })| {
             let line = self.flow.path_of_copy(Way::Tunnel(relay), place == 0);

@@ -69,7 +69,7 @@ impl Narrator {
         let mut names = plan.relays.iter().filter(|relay| matches!(relay.host, Host::Name(_)));
         let (sentence, advice) = match (names.next(), names.count()) {
             (None, _) if plan.relays.is_empty() => {
-                ("No relay is named: looking for one (RFC 8777).".to_owned(), Some("Name one with ?relay= or --relay."))
+                ("No relay named: looking for one (RFC 8777).".to_owned(), Some("Name one with ?relay= or --relay."))
             }
             (Some(relay), 0) => (format!("Looking up the relay {relay}."), None),
             (Some(_), more) => (format!("Looking up {} relays.", more + 1), None),
@@ -82,8 +82,8 @@ impl Narrator {
     pub(super) fn next_relay(&mut self, opened: SocketAddr, next: Option<SocketAddr>) -> String {
         let relay = self.relay_of(opened);
         match next.map(|next| self.relay_of(next)) {
-            Some(next) => format!("No data through the relay {relay}; it is left for {next}."),
-            None => format!("The relay {relay} is left."),
+            Some(next) => format!("No data through the relay {relay}; switching to {next}."),
+            None => format!("Leaving the relay {relay}."),
         }
     }
 
@@ -109,7 +109,7 @@ impl Narrator {
         self.relay = Some(relay);
         self.unreachable = true;
         let sentence = format!("The relay {relay} cannot be reached from this machine: {error}.");
-        self.status(Phase::Failed, sentence, Some("Check the connection to the network; the helper keeps trying."))
+        self.status(Phase::Failed, sentence, Some("Check the network connection; the helper keeps trying."))
     }
 
     /// The first data of all.
@@ -123,7 +123,7 @@ impl Narrator {
     /// Data goes on by another path.
     pub(super) fn other_path(&mut self, way: Way) -> Status {
         let through = self.through(way);
-        self.status(Phase::Receiving, format!("Receiving {} {through} now.", self.channel), None)
+        self.status(Phase::Receiving, format!("Now receiving {} {through}.", self.channel), None)
     }
 
     fn through(&mut self, way: Way) -> String {
@@ -143,16 +143,16 @@ impl Narrator {
     /// Native multicast is all that may be tried, and nothing comes.
     pub(super) fn native_silent(&mut self, duration: Duration) -> Status {
         let seconds = duration.as_secs();
-        let sentence = format!("Joined {} as native multicast, but no data comes ({seconds} s).", self.channel);
+        let sentence = format!("Joined {} as native multicast, but no data has arrived ({seconds} s).", self.channel);
         let phase = if self.had_data { Phase::Silent } else { Phase::Joined };
-        let advice = "The network may not carry it: leave --path native out, and a relay is used.";
+        let advice = "The network may not carry it: remove --path native to use a relay.";
         self.status(phase, sentence, Some(advice))
     }
 
     /// The system refuses the native join, and nothing else may be tried.
     pub(super) fn native_broken(&mut self, error: &str) -> Status {
         let sentence = format!("{} cannot be joined as native multicast: {error}.", self.channel);
-        let advice = "Name the interface with --interface, or leave --path native out, and a relay is used.";
+        let advice = "Name the interface with --interface, or remove --path native to use a relay.";
         self.status(Phase::Failed, sentence, Some(advice))
     }
 
@@ -176,18 +176,19 @@ impl Narrator {
     /// After a silence, or after something that could not be used.
     pub(super) fn comes_again(&mut self) -> Status {
         self.not_ts = false;
-        self.status(Phase::Receiving, format!("Data of {} comes again.", self.channel), None)
+        self.status(Phase::Receiving, format!("Data from {} has resumed.", self.channel), None)
     }
 
     pub(super) fn not_ts(&mut self) -> Status {
         self.not_ts = true;
-        let sentence = format!("The data of {} is no MPEG transport stream, so it cannot be played.", self.channel);
-        self.status(Phase::Failed, sentence, Some("Check the group and the port: another service may be sent there."))
+        let sentence =
+            format!("The data from {} is not an MPEG transport stream, so it cannot be played.", self.channel);
+        self.status(Phase::Failed, sentence, Some("Check the group and the port: they may carry another service."))
     }
 
     pub(super) fn other_port(&mut self, port: u16) -> Status {
-        let sentence = format!("The group sends to UDP port {port}, and nothing to the port of {}.", self.channel);
-        self.status(Phase::Failed, sentence, Some(&format!("Write :{port} behind the group.")))
+        let sentence = format!("The group's data arrives on UDP port {port}, not on the port of {}.", self.channel);
+        self.status(Phase::Failed, sentence, Some(&format!("Write :{port} after the group.")))
     }
 
     pub(super) fn event(&mut self, opened: SocketAddr, event: &Event) -> Told {
@@ -198,7 +199,7 @@ impl Narrator {
         let status = match *event {
             Event::Discovery { to, attempt: 1, cause: Cause::Start } => {
                 self.relay = Some(to);
-                Some(self.status(Phase::Discovering, format!("Looking for the relay at {to}."), None))
+                Some(self.status(Phase::Discovering, format!("Contacting the relay at {to}."), None))
             }
             Event::Discovery { to, attempt: UNANSWERED, .. } | Event::Request { to, attempt: UNANSWERED, .. } => {
                 // ICMP has said more than silence does.
@@ -207,12 +208,16 @@ impl Narrator {
             Event::Request { to, attempt: 1, cause: Cause::Advertised } => {
                 self.relay = Some(to);
                 (!self.had_data).then(|| {
-                    self.status(Phase::Requesting, format!("The relay {to} answered; asking it to let us in."), None)
+                    self.status(Phase::Requesting, format!("The relay {to} answered; requesting membership."), None)
                 })
             }
             Event::RelayFull { relay } => {
-                let sentence = format!("The relay {relay} takes no more receivers.");
-                Some(self.status(Phase::Discovering, sentence, Some("Another one is sought; or name one yourself.")))
+                let sentence = format!("The relay {relay} accepts no new gateways.");
+                Some(self.status(
+                    Phase::Discovering,
+                    sentence,
+                    Some("Looking for another; you can also name one yourself."),
+                ))
             }
             // It is said again where nothing comes; that is no news.
             Event::Report { to, report: Report::Join, repeated: false, .. }
@@ -226,11 +231,11 @@ impl Narrator {
             Event::Unreachable { to } => {
                 self.unreachable = true;
                 let phase = if self.had_data { Phase::Silent } else { Phase::Discovering };
-                let sentence = format!("No relay listens at {to} (ICMP says that it cannot be reached).");
+                let sentence = format!("No relay listens at {to} (ICMP: unreachable).");
                 Some(self.status(
                     phase,
                     sentence,
-                    Some("Check its address and port, and that it runs; the helper keeps trying."),
+                    Some("Check its address and port, and that it is running; the helper keeps trying."),
                 ))
             }
             _ => None,
@@ -255,7 +260,7 @@ impl Narrator {
         let phase = if self.had_data { Phase::Silent } else { Phase::Discovering };
         let port = relay.port();
         let advice = format!(
-            "Check the relay's address, and that nothing on the way blocks UDP port {port}; the helper keeps trying."
+            "Check the relay's address, and that nothing on the path blocks UDP port {port}; the helper keeps trying."
         );
         self.status(phase, format!("The relay at {relay} does not answer."), Some(&advice))
     }
@@ -263,15 +268,15 @@ impl Narrator {
     fn silent(&mut self, duration: Duration) -> Status {
         let seconds = duration.as_secs();
         if self.had_data {
-            let sentence = format!("No data for {seconds} s; asking the relay for it.");
+            let sentence = format!("No data for {seconds} s; requesting it again.");
             self.status(
                 Phase::Silent,
                 sentence,
-                Some("If this lasts, the sender has stopped, or a network on its way."),
+                Some("If this continues, the sender or a network on the path has failed."),
             )
         } else {
-            let sentence = format!("Joined {}, but no data comes ({seconds} s).", self.channel);
-            let advice = "Check the source, the group and the port, and whether the sender is on the air.";
+            let sentence = format!("Joined {}, but no data has arrived ({seconds} s).", self.channel);
+            let advice = "Check the source, the group and the port, and whether the sender is on air.";
             self.status(Phase::Joined, sentence, Some(advice))
         }
     }

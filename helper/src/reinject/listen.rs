@@ -139,6 +139,6 @@ fn take<A: Into<IpAddr>>(
 /// Somebody should know that sources cannot be chosen while such a router asks (RFC 3376, 7.3.1).
 fn warn_of_older(older: bool, router: IpAddr, protocol: &str) {
     if older {
-        warn!("the router {router} sends queries of an older version of {protocol}; leaving the queries to it");
+        warn!("the router {router} sends queries of an older {protocol} version; leaving the queries to it");
     }
 }

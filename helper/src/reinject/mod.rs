@@ -56,15 +56,18 @@ impl ReinjectSocket {
     pub fn open(name: &str, only_when_asked: bool) -> anyhow::Result<Self> {
         crate::transport::Interface::named(name)?;
         let interface = datalink::interfaces().into_iter().find(|interface| interface.name == name);
-        let interface = interface.ok_or_else(|| anyhow::anyhow!("The interface “{name}” has just gone."))?;
+        let interface = interface.ok_or_else(|| anyhow::anyhow!("The interface “{name}” has disappeared."))?;
         let Some(mac) = interface.mac.filter(|_| !interface.is_loopback() && interface.is_broadcast()) else {
-            anyhow::bail!("“{name}” is no Ethernet, so that multicast cannot be sent into it: name another interface.");
+            anyhow::bail!(
+                "“{name}” is not an Ethernet interface, so multicast cannot be re-injected there: name another \
+                 interface."
+            );
         };
         let (sender, receiver) = open(&interface, only_when_asked).map_err(|error| match error.kind() {
             ErrorKind::PermissionDenied => anyhow::anyhow!(
-                "Sending into the network of “{name}” needs root, or CAP_NET_RAW: start with “sudo -E amt-helper”."
+                "Re-injection into “{name}” needs root or CAP_NET_RAW: start with “sudo -E amt-helper”."
             ),
-            _ => anyhow::anyhow!("“{name}” cannot be sent into: {error}."),
+            _ => anyhow::anyhow!("Cannot send into “{name}”: {error}."),
         })?;
         Ok(Self { interface, mac: mac.octets(), sender, receiver: only_when_asked.then_some(receiver) })
     }
@@ -224,8 +227,8 @@ impl Reinjector {
     /// What it does, in a sentence.
     #[must_use]
     pub fn sentence(&self) -> String {
-        let when = if self.0.asked.is_some() { ", while somebody there asks for it" } else { "" };
-        format!("What comes through tunnels is sent on into the network of {}{when}.", self.0.name)
+        let when = if self.0.asked.is_some() { ", while a receiver there has joined it" } else { "" };
+        format!("Re-injecting what arrives through tunnels into the network on {}{when}.", self.0.name)
     }
 
     /// What became of the packets.

@@ -16,10 +16,10 @@ pub(crate) use header::{Header, look};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum Discard {
     /// One path brought it twice.
-    #[error("RTP packet for the second time")]
+    #[error("duplicate RTP packet")]
     Duplicate,
     /// Its place was given up, and later packets are passed on.
-    #[error("RTP packet too late")]
+    #[error("late RTP packet")]
     Late,
     /// A control packet on the port of the data (RFC 5761).
     #[error("RTCP packet")]
@@ -28,10 +28,10 @@ pub enum Discard {
     #[error("FEC packet")]
     Fec,
     /// In a stream of RTP, but not TS; or the reverse, before that is proved to be the stream now.
-    #[error("packet of another kind than the stream")]
+    #[error("packet of a different kind from the stream")]
     OtherPayload,
     /// Of another sender than the one that other paths still bring.
-    #[error("RTP packet of another sender")]
+    #[error("RTP packet from another sender")]
     OtherSender,
 }
 

@@ -31,7 +31,7 @@ const TLS_HANDSHAKE: u8 = 22;
 /// What somebody gets who speaks HTTP where TLS is spoken.
 const SPEAK_TLS: &[u8] =
     b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n\
-    This helper speaks TLS: open the same address with https://.\n";
+    This helper uses TLS: open the same address with https://.\n";
 
 /// How many, and how long.
 #[derive(Clone, Copy, Debug)]
@@ -99,7 +99,7 @@ pub(super) async fn serve(
             // The peer went before it was served.
             Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => continue,
             Err(error) => {
-                tracing::warn!(%error, "no connection can be accepted");
+                tracing::warn!(%error, "cannot accept connections");
                 sleep(EXHAUSTED).await;
                 continue;
             }
@@ -107,14 +107,14 @@ pub(super) async fn serve(
         counts.accepted.fetch_add(1, Ordering::Relaxed);
         let Some((place, given_up)) = places.take(peer.ip()) else {
             counts.refused.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!("a connection is refused: there are too many");
+            tracing::debug!("connection refused: too many are open");
             continue;
         };
         counts.given_up.fetch_add(given_up.into(), Ordering::Relaxed);
         let (tls, counts, routes) = (tls.clone(), Arc::clone(&counts), routes.clone());
         tokio::spawn(async move {
             tokio::select! {
-                () = place.given_up() => tracing::debug!("an idle connection made room for another one"),
+                () = place.given_up() => tracing::debug!("closed an idle connection to make room for another"),
                 () = connection(stream, tls, &place, limits, &counts, routes) => {}
             }
         });
@@ -134,7 +134,7 @@ async fn connection(
         Ok(Ok(stream)) => answer(stream, place, limits, routes).await,
         failed => {
             counts.handshakes_failed.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(?failed, "a TLS handshake came to nothing");
+            tracing::debug!(?failed, "TLS handshake failed");
         }
     }
 }
@@ -145,7 +145,7 @@ async fn shake_hands(mut stream: TcpStream, tls: &Tls) -> io::Result<tokio_rustl
         // With what was sent still unread the system would close with a reset, and the answer be lost.
         let _ = stream.read(&mut [0; 8192]).await?;
         stream.write_all(SPEAK_TLS).await?;
-        return Err(io::Error::new(ErrorKind::InvalidData, "this is not TLS"));
+        return Err(io::Error::new(ErrorKind::InvalidData, "not a TLS handshake"));
     }
     tls.acceptor().accept(stream).await
 }
@@ -181,13 +181,13 @@ async fn answer(
         .with_upgrades();
     match timeout(limits.lifetime, connection).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a connection broke"),
-        Err(_) => tracing::debug!("a connection took too long"),
+        Ok(Err(error)) => tracing::debug!(%error, "connection failed"),
+        Err(_) => tracing::debug!("connection timed out"),
     }
 }
 
 fn without_path() -> Response {
-    let sentence = "The request names no path. The page is at /.\n";
+    let sentence = "The request has no path. The page is at /.\n";
     warp::reply::with_status(sentence, StatusCode::BAD_REQUEST).into_response()
 }
 

@@ -57,18 +57,18 @@ pub fn listen(options: &Listen) -> anyhow::Result<Listening> {
         Ok(socket) => socket,
         Err(error) => bail!(match error.kind() {
             ErrorKind::AddrInUse => format!(
-                "Port {} is in use, perhaps by another amt-helper. End that one, or choose another port with \
+                "Port {} is in use, perhaps by another amt-helper. Stop that one, or choose another port with \
                  --listen {}.",
                 address.port(),
                 SocketAddr::new(address.ip(), address.port().checked_add(1).unwrap_or(8081))
             ),
             ErrorKind::PermissionDenied => {
-                format!("Port {} is kept for root. Choose one above 1023 with --listen.", address.port())
+                format!("Port {} is reserved for root. Choose one above 1023 with --listen.", address.port())
             }
             ErrorKind::AddrNotAvailable => {
-                format!("This machine has no address {}. Choose another with --listen.", address.ip())
+                format!("{} is not an address of this machine. Choose another with --listen.", address.ip())
             }
-            _ => format!("{address} cannot be listened on: {error}. Choose another with --listen."),
+            _ => format!("Cannot listen on {address}: {error}. Choose another with --listen."),
         }),
     };
     socket.set_nonblocking(true)?;

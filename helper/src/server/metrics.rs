@@ -130,17 +130,17 @@ impl Report {
         let one = |value: f64| vec![(Labels::new(), value)];
         let about = vec![("version", self.version.to_owned()), ("transport", self.transport.to_owned())];
         page.gauge("build_info", None, "Version and transport in use", &[(about, 1.0)])?;
-        page.gauge("uptime", Some(&Unit::Seconds), "Time since the helper began", &one(self.uptime_seconds as f64))?;
+        page.gauge("uptime", Some(&Unit::Seconds), "Time since the helper started", &one(self.uptime_seconds as f64))?;
         page.gauge("pages", None, "Pages connected", &one(self.pages as f64))?;
         page.gauge("channels", None, "Channels tuned in", &one(self.channels.len() as f64))?;
         let counted = |value: u64| vec![(Labels::new(), value)];
         let connections = &self.connections;
-        page.counter("connections_accepted", None, "Connections taken", &counted(connections.accepted))?;
-        let help = "Connections closed unheard, as there were too many";
+        page.counter("connections_accepted", None, "Connections accepted", &counted(connections.accepted))?;
+        let help = "Connections refused because too many were open";
         page.counter("connections_refused", None, help, &counted(connections.refused))?;
-        let help = "Idle connections closed, as others needed their places";
+        let help = "Idle connections closed to make room for others";
         page.counter("connections_given_up", None, help, &counted(connections.given_up))?;
-        let help = "TLS handshakes that came to nothing";
+        let help = "Failed TLS handshakes";
         page.counter("tls_handshakes_failed", None, help, &counted(connections.tls_handshakes_failed))
     }
 
@@ -158,7 +158,7 @@ impl Report {
             let by_reason = channel.stats.discarded.iter();
             by_reason.map(|(reason, count)| ([labels(name), vec![("reason", reason.clone())]].concat(), *count))
         });
-        let help = "Datagrams refused, by reason";
+        let help = "Datagrams discarded, by reason";
         page.counter("channel_discarded_datagrams", None, help, &discarded.collect::<Vec<_>>())?;
 
         for (name, unit, help, value) in GAUGES {
@@ -171,7 +171,7 @@ impl Report {
                 ([labels(name), vec![("phase", word.to_owned())]].concat(), f64::from(u8::from(phase == now)))
             })
         });
-        page.gauge("channel_phase", None, "1 for the step a channel is at, else 0", &phases.collect::<Vec<_>>())
+        page.gauge("channel_phase", None, "1 for the channel's current phase, otherwise 0", &phases.collect::<Vec<_>>())
     }
 }
 
@@ -182,26 +182,29 @@ const COUNTERS: [Counter; 15] = [
     ("channel_datagrams", None, "Inner datagrams of the channel", |stats| stats.datagrams),
     ("channel", Some(Unit::Bytes), "Bytes of transport stream", |stats| stats.bytes),
     ("channel_ts_packets", None, "Transport packets", |stats| stats.ts_packets),
-    ("channel_continuity_lost_packets", None, "Transport packets missing by continuity counters", |stats| {
+    ("channel_continuity_lost_packets", None, "Transport packets lost (continuity counter)", |stats| {
         stats.continuity_lost
     }),
-    ("channel_rtp_lost_packets", None, "RTP packets missing by sequence number", |stats| stats.rtp_lost),
-    ("channel_rtp_duplicate_packets", None, "RTP packets that came twice", |stats| stats.rtp_duplicates),
-    ("channel_rtp_reordered_packets", None, "RTP packets put back into their place", |stats| stats.rtp_reordered),
-    ("channel_rtp_late_packets", None, "RTP packets that came too late for their place", |stats| stats.rtp_late),
-    ("channel_rtp_recovered_packets", None, "RTP packets lost on one path that another brought", |stats| {
+    ("channel_rtp_lost_packets", None, "RTP packets lost (sequence number)", |stats| stats.rtp_lost),
+    ("channel_rtp_duplicate_packets", None, "Duplicate RTP packets", |stats| stats.rtp_duplicates),
+    ("channel_rtp_reordered_packets", None, "RTP packets put back in order", |stats| stats.rtp_reordered),
+    ("channel_rtp_late_packets", None, "RTP packets that arrived too late to be put in order", |stats| stats.rtp_late),
+    ("channel_rtp_recovered_packets", None, "RTP packets lost on one path and recovered from another", |stats| {
         stats.rtp_recovered
     }),
-    ("channel_handovers", None, "Changes of the path that plain TS is taken from", |stats| stats.handovers),
-    ("channel_misplaced_handovers", None, "Changes of the path that made a gap", |stats| stats.misplaced),
-    ("channel_reassembled_packets", None, "Inner packets put together from fragments", |stats| stats.reassembled),
-    ("channel_reassembly_failed_packets", None, "Inner packets of which fragments were missing", |stats| {
+    ("channel_handovers", None, "Path changes of plain TS", |stats| stats.handovers),
+    ("channel_misplaced_handovers", None, "Path changes that caused a gap", |stats| stats.misplaced),
+    ("channel_reassembled_packets", None, "Inner packets reassembled from fragments", |stats| stats.reassembled),
+    ("channel_reassembly_failed_packets", None, "Inner packets with missing fragments", |stats| {
         stats.reassembly_failed
     }),
-    ("channel_socket_dropped_datagrams", None, "Datagrams the socket's buffer had no room for", |stats| {
-        stats.socket_dropped
-    }),
-    ("channel_viewer_dropped_frames", None, "Frames left out for viewers that could not keep up", |stats| {
+    (
+        "channel_socket_dropped_datagrams",
+        None,
+        "Datagrams dropped by the socket because its buffer was full",
+        |stats| stats.socket_dropped,
+    ),
+    ("channel_viewer_dropped_frames", None, "Frames dropped for viewers that could not keep up", |stats| {
         stats.viewer_dropped
     }),
 ];
@@ -210,8 +213,8 @@ type Gauge = (&'static str, Option<Unit>, &'static str, fn(&ChannelStats) -> Opt
 
 /// What goes up and down; a value that is not known has no series.
 const GAUGES: [Gauge; 5] = [
-    ("channel_viewers", None, "Pages that watch", |stats| Some(f64::from(stats.viewers))),
-    ("channel_bits_per_second", None, "Rate of the transport stream, the mean of the last seconds", |stats| {
+    ("channel_viewers", None, "Pages watching", |stats| Some(f64::from(stats.viewers))),
+    ("channel_bits_per_second", None, "Bit rate of the transport stream, averaged over the last seconds", |stats| {
         Some(stats.bits_per_second as f64)
     }),
     ("channel_join", Some(Unit::Seconds), "Time from tuning in to the first datagram", |stats| {

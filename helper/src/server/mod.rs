@@ -231,7 +231,7 @@ async fn explain(rejection: Rejection) -> Result<Response, Infallible> {
     let (code, sentence) = if rejection.is_not_found() {
         (StatusCode::NOT_FOUND, "There is nothing here. The page is at /.".to_owned())
     } else if rejection.find::<warp::reject::MethodNotAllowed>().is_some() {
-        (StatusCode::METHOD_NOT_ALLOWED, "The helper answers GET and HEAD alone. The page is at /.".to_owned())
+        (StatusCode::METHOD_NOT_ALLOWED, "The helper answers only GET and HEAD. The page is at /.".to_owned())
     } else {
         (StatusCode::BAD_REQUEST, "The helper does not understand this request. The page is at /.".to_owned())
     };

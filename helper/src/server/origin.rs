@@ -19,13 +19,13 @@ const LOOPBACK: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 pub(super) enum Refused {
     #[error("Refused: the helper is not known by the name “{0}”. Open it as {1}.")]
     Host(String, String),
-    #[error("Refused: pages of {0} may not use this helper. Start it with --allow-origin {0} to let them.")]
+    #[error("Refused: pages from {0} may not use this helper. Start it with --allow-origin {0} to allow them.")]
     Origin(String),
     #[error(
         "Refused: the token is missing or wrong. Open the page with ?token= and the secret given to --token, or send it as Authorization: Bearer."
     )]
     Token,
-    #[error("The helper serves as many pages as it can. Close one of the others first.")]
+    #[error("The helper has reached its page limit. Close another page first.")]
     Full,
 }
 

@@ -61,10 +61,10 @@ async fn read(mut stream: SplitStream<WebSocket>, channels: Channels, mailbox: A
                 mailbox.send(&FromHelper::Tuned { url, request });
                 parsed.and_then(|url| channels.tune(&url, Arc::clone(&mailbox)))
             }
-            Ok(FromPage::Stop) => Err(status(Phase::Idle, "Nothing is tuned in.", None)),
+            Ok(FromPage::Stop) => Err(status(Phase::Idle, "No channel is tuned in.", None)),
             Err(_) => Err(failed(
-                "The page and the helper do not understand each other.",
-                Some("Load the page again; if that does not help, bring both to the same version."),
+                "The helper does not understand this page.",
+                Some("Reload the page; if that does not help, update both to the same version."),
             )),
         };
         match tuned {

@@ -38,7 +38,7 @@ impl Tls {
             .map_err(|error| in_words(&error))
             .map_err(|reason| anyhow::anyhow!("The certificate {certificate_name} {reason} Check --tls-cert."))?;
         let Some(own) = chain.first().cloned() else {
-            bail!("The certificate {certificate_name} holds no CERTIFICATE section. --tls-cert takes a PEM file.");
+            bail!("The certificate {certificate_name} contains no CERTIFICATE section. --tls-cert takes a PEM file.");
         };
         let key = PrivateKeyDer::from_pem_file(key)
             .map_err(|error| in_words(&error))
@@ -56,8 +56,8 @@ impl Tls {
             .with_single_cert(chain, key)
             .map_err(|error| match error {
                 Error::InconsistentKeys(_) => anyhow::anyhow!(
-                    "The private key {key_name} is not the one of the certificate {certificate_name}. The server's own \
-                     certificate must stand first in its file."
+                    "The private key {key_name} does not match the certificate {certificate_name}. The server's own \
+                     certificate must come first in its file."
                 ),
                 error => anyhow::anyhow!("The private key {key_name} cannot be used: {error}. Check --tls-key."),
             })?;
@@ -83,8 +83,8 @@ impl Tls {
 fn in_words(error: &PemError) -> String {
     match error {
         PemError::Io(error) => format!("cannot be read: {error}."),
-        PemError::NoItemsFound => "holds no such section: it must be a PEM file.".to_owned(),
-        error => format!("is not a sound PEM file: {error}."),
+        PemError::NoItemsFound => "contains no private key: it must be a PEM file.".to_owned(),
+        error => format!("is not a valid PEM file: {error}."),
     }
 }
 

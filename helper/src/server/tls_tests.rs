@@ -70,11 +70,11 @@ fn what_is_wrong_with_the_files_is_told_with_the_option() {
     for (certificate, key, words) in [
         (&nowhere, &key, ["nowhere.pem cannot be read", "--tls-cert"]),
         (&certificate, &nowhere, ["nowhere.pem cannot be read", "--tls-key"]),
-        (&key, &key, ["key.pem holds no CERTIFICATE section", "--tls-cert"]),
-        (&certificate, &certificate, ["cert.pem holds no such section", "--tls-key"]),
-        (&garbage, &key, ["garbage.pem is not a sound PEM file", "--tls-cert"]),
+        (&key, &key, ["key.pem contains no CERTIFICATE section", "--tls-cert"]),
+        (&certificate, &certificate, ["cert.pem contains no private key", "--tls-key"]),
+        (&garbage, &key, ["garbage.pem is not a valid PEM file", "--tls-cert"]),
         (&hollow, &key, ["hollow.pem cannot be used", "X.509"]),
-        (&certificate, &foreign, ["foreign.pem is not the one of the certificate", "first"]),
+        (&certificate, &foreign, ["foreign.pem does not match the certificate", "first"]),
     ] {
         let complaint = complaint(certificate, key);
         assert!(words.iter().all(|word| complaint.contains(word)), "{complaint}");

@@ -29,7 +29,7 @@ pub(super) fn log_panics() {
         }
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or_default();
-        tracing::error!(place, "a part of the helper panicked, which is a fault of its own: {message}");
+        tracing::error!(place, "internal error: part of the helper panicked: {message}");
     }));
 }
 
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn lines_that_differ_in_their_time_alone_are_the_same() {
-        let text = |time| format!("{time}  WARN amt_helper::server: no connection can be accepted");
+        let text = |time| format!("{time}  WARN amt_helper::server: cannot accept connections");
         assert_eq!(timeless(&text("2026-11-24T14:00:00.1Z")), timeless(&text("2026-11-24T14:00:00.2Z")));
         let json = |time| format!(r#"{{"timestamp":"{time}","level":"WARN","message":"no, connection"}}"#);
         assert_eq!(timeless(&json("2026-11-24T14:00:00.1Z")), timeless(&json("2026-11-24T14:00:00.2Z")));

@@ -155,7 +155,7 @@ fn print(jobs: &Receiver<Job>) {
             Ok(Job::Print(line)) => {
                 let left_out = LEFT_OUT.swap(0, Ordering::Relaxed);
                 if left_out > 0 {
-                    write(&Line::new(format_args!("({left_out} lines were left out, as nobody took them.)")));
+                    write(&Line::new(format_args!("({left_out} lines were dropped because nothing read them.)")));
                 }
                 if limiter.admit(Instant::now(), &line.text(), false) {
                     write(&line);
@@ -181,8 +181,8 @@ fn print(jobs: &Receiver<Job>) {
 
 fn tell(summary: &Summary) {
     write(&Line::new(match summary {
-        Summary::Again(line, times) => format!("({times} times more within a second: {line})"),
-        Summary::LeftOut(lines) => format!("({lines} other lines within a second were left out.)"),
+        Summary::Again(line, times) => format!("({times} more times within a second: {line})"),
+        Summary::LeftOut(lines) => format!("({lines} other lines within a second were omitted.)"),
     }));
 }
 

@@ -213,7 +213,7 @@ impl Inlet {
     /// What helps against that, in a sentence.
     pub(super) fn remedy(&self) -> &'static str {
         if self.large {
-            "This machine is too busy to take datagrams from the kernel in time, although the receive buffer is large."
+            "This machine is too busy to read datagrams in time, even with a large receive buffer."
         } else {
             "The kernel limits the receive buffer: raise it with “sysctl -w net.core.rmem_max=33554432”, or start the \
              helper with CAP_NET_ADMIN or as root."

@@ -24,7 +24,7 @@ impl Interface {
         let interfaces = datalink::interfaces();
         interfaces.iter().find(|interface| interface.name == name).map(Self::from).ok_or_else(|| {
             let names: Vec<_> = interfaces.iter().map(|interface| interface.name.as_str()).collect();
-            anyhow::anyhow!("There is no interface “{name}” here. Name one of {}.", names.join(", "))
+            anyhow::anyhow!("There is no interface “{name}”. Choose one of {}.", names.join(", "))
         })
     }
 

@@ -69,12 +69,12 @@ impl Transports {
             TransportChoice::Raw => match RawSenders::open() {
                 Ok(raw) => Some(raw),
                 Err(error) if error.kind() == io::ErrorKind::PermissionDenied => bail!(
-                    "The raw transport needs root, or CAP_NET_RAW. Start with “sudo -E amt-helper”; or give the program \
-                     the right once, with “sudo setcap cap_net_raw,cap_net_admin+ep {}”; or leave “--transport raw” \
-                     out: an ordinary UDP socket serves as well.",
+                    "The raw transport needs root or CAP_NET_RAW. Start with “sudo -E amt-helper”; or grant the \
+                     capabilities once with “sudo setcap cap_net_raw,cap_net_admin+ep {}”; or remove “--transport \
+                     raw”: an ordinary UDP socket works as well.",
                     std::env::current_exe().map_or_else(|_| "amt-helper".into(), |path| path.display().to_string())
                 ),
-                Err(error) => bail!("Raw sockets cannot be opened here: {error}. Leave “--transport raw” out."),
+                Err(error) => bail!("Cannot open raw sockets: {error}. Remove “--transport raw”."),
             },
         };
         Ok(Self { raw, sockets: UdpSockets::open(), choice, keep_off: None })
@@ -90,10 +90,10 @@ impl Transports {
     #[must_use]
     pub fn sentence(&self) -> &'static str {
         match (self.choice, self.raw.is_some()) {
-            (TransportChoice::Auto, true) => "Transport: raw packets from port 2268, as this process may send them.",
-            (TransportChoice::Auto, false) => "Transport: udp (raw packets would need root, or CAP_NET_RAW).",
-            (_, true) => "Transport: raw packets from port 2268, as asked.",
-            (_, false) => "Transport: udp, as asked.",
+            (TransportChoice::Auto, true) => "Transport: raw packets from port 2268 (this process may send them).",
+            (TransportChoice::Auto, false) => "Transport: udp (raw packets would need root or CAP_NET_RAW).",
+            (_, true) => "Transport: raw packets from port 2268, as requested.",
+            (_, false) => "Transport: udp, as requested.",
         }
     }
 

@@ -51,7 +51,7 @@ impl Native {
         (interface, keep_off): (Option<&Interface>, Option<u32>),
     ) -> io::Result<Self> {
         if source.is_some_and(|source| source.is_ipv4() != group.is_ipv4()) {
-            return Err(io::Error::new(ErrorKind::InvalidInput, "group and source are of two versions of IP"));
+            return Err(io::Error::new(ErrorKind::InvalidInput, "group and source use different IP versions"));
         }
         // Where no source is known, the kernel's route for the group itself decides.
         let towards = source.unwrap_or(group);
@@ -64,7 +64,7 @@ impl Native {
         let index = interface.or(found.as_ref()).map_or(0, Interface::index);
 
         if keep_off == Some(index) {
-            return Err(io::Error::new(ErrorKind::Unsupported, "its network is the one that is reinjected into"));
+            return Err(io::Error::new(ErrorKind::Unsupported, "its interface is used for re-injection"));
         }
         let address = match group {
             IpAddr::V4(_) => SocketAddr::new(group, port),

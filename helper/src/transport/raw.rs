@@ -58,7 +58,7 @@ impl RawSenders {
         if let SocketAddr::V6(relay) = relay
             && relay.scope_id() != 0
         {
-            return Err(io::Error::new(ErrorKind::Unsupported, "raw packets do not go to link-local addresses"));
+            return Err(io::Error::new(ErrorKind::Unsupported, "raw packets cannot be sent to link-local addresses"));
         }
         let address = local_address(relay.ip())?;
         let lent = sockets.for_relay(relay.ip(), |local, of| {
@@ -75,7 +75,7 @@ impl RawSenders {
         let local = inlet.socket().local_addr()?.as_socket().ok_or(ErrorKind::AddrNotAvailable)?;
         let port = (local.port() == PORT).then(|| Arc::clone(&self.port));
         if port.is_none() && Arc::strong_count(&self.port) == 1 {
-            tracing::info!(%address, instead = local.port(), "port {PORT} is taken; raw packets leave from another");
+            tracing::info!(%address, instead = local.port(), "port {PORT} is in use; raw packets use another");
         }
         Ok(Raw { local, relay: relay.ip(), inlet, senders: self.senders.clone(), _port: port })
     }

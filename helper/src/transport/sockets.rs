@@ -164,7 +164,7 @@ fn make(domain: Domain) -> io::Result<Socket> {
         socket.set_only_v6(true)?;
         // RFC 7450, 4.2.2.3; RFC 6935. A kernel that cannot drops such datagrams, and takes the others.
         if let Err(error) = setsockopt(&socket, NoCheck6Rx, &true) {
-            debug!(%error, "datagrams without a checksum are not taken over IPv6");
+            debug!(%error, "datagrams without a checksum are not accepted over IPv6");
         }
     }
     Ok(socket)

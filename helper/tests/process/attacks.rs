@@ -401,7 +401,7 @@ async fn pages_beyond_the_last_place_get_a_sentence_and_the_place_comes_back() {
         pages.push(Page::open(address).await);
     }
     let refused = Page::knock(address, "/ws", &[]).await;
-    assert!(matches!(&refused, Err((503, sentence)) if sentence.contains("as many pages as it can")), "{refused:?}");
+    assert!(matches!(&refused, Err((503, sentence)) if sentence.contains("has reached its page limit")), "{refused:?}");
     drop(pages.pop());
     let again = timeout(PATIENCE, async {
         while Page::knock(address, "/ws", &[]).await.is_err() {

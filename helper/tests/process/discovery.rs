@@ -77,7 +77,7 @@ fn a_relay_that_nobody_named_is_found_in_the_dns_record_of_the_source() {
     let server = name_server(Some(record)).to_string();
     let helper = receive(&format!("amt://{SOURCE}@{GROUP}:{PORT}"), &["--dns-server", &server]);
     received_through(&relay, &helper);
-    let said = "Trying the relay 127.0.0.77:2268, known from the DNS record of the source (precedence 10).";
+    let said = "Trying the relay 127.0.0.77:2268, from the source's DNS record (precedence 10).";
     helper.lines.wait_for(said);
 }
 
@@ -118,6 +118,6 @@ async fn a_relay_whose_name_is_unknown_is_told_with_advice() {
     let mut page = Page::open(helper.address()).await;
     page.tune(&format!("amt://{SOURCE}@{GROUP}:{PORT}?relay=nowhere.example")).await;
     let status = page.wait_for(Phase::Failed).await;
-    assert_eq!(status.sentence, "The relay “nowhere.example” cannot be found: there is no such name.");
+    assert_eq!(status.sentence, "Cannot resolve the relay “nowhere.example”: no such name.");
     assert!(status.advice.is_some_and(|advice| advice.contains("spelling")));
 }

@@ -49,21 +49,21 @@ fn a_person_sees_the_way_the_stream_and_the_verdict() {
     let line = |begin: &str| report.lines().find(|line| line.trim_start().starts_with(begin)).unwrap_or_default();
     for (begin, part) in [
         ("discovery", "the relay is 127.0.0.1:"),
-        ("request", "wants to be told every "),
+        ("request", "refresh interval "),
         ("update", "joined at 127.0.0.1:"),
         ("first packet", "after the update"),
         ("first key frame", "after the first packet"),
-        ("By AMT through 127.0.0.1:", "it delivered first."),
+        ("Chosen: AMT through 127.0.0.1:", "delivered first)."),
         ("size", "1316 bytes (7 × 188)"),
-        ("program 1", "“amt:// test card” of amt-helper demo"),
+        ("programme 1", "“amt:// test card” (amt-helper demo)"),
         ("256", "H.264"),
         ("257", "AAC"),
         ("1.4", "ok"),
-        ("Fine: ", " with H.264 and AAC, without an error in "),
+        ("OK: ", " with H.264 and AAC, no errors in "),
     ] {
         assert!(line(begin).contains(part), "“{begin} … {part}” is missing in:\n{report}");
     }
-    assert!(report.lines().last().unwrap().starts_with("Fine: "), "{report}");
+    assert!(report.lines().last().unwrap().starts_with("OK: "), "{report}");
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_script_gets_one_json_object_and_people_the_other_output() {
     let rate = report["stream"]["arrivals"]["mean_bps"].as_u64().unwrap();
     assert!((300_000..3_000_000).contains(&rate), "{rate}");
     assert_eq!(report["stream"]["programs"][0]["streams"][0]["codec"], "H.264");
-    assert!(text(&output.stderr).contains("Looking at amt://"));
+    assert!(text(&output.stderr).contains("Probing amt://"));
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn who_wants_the_verdict_alone_gets_nothing_else() {
     let (_relay, url) = demo();
     let output = probe_until_fine(&url, &["--seconds", "2", "--quiet"]);
     let verdict = text(&output.stdout);
-    assert!(verdict.starts_with("Fine: ") && verdict.lines().count() == 1, "{verdict}");
+    assert!(verdict.starts_with("OK: ") && verdict.lines().count() == 1, "{verdict}");
     assert_eq!(text(&output.stderr), "");
 }
 
@@ -108,7 +108,7 @@ fn a_dead_relay_fails_at_the_discovery() {
     let output = probe(&url, &["--seconds", "1.5"]);
     assert_eq!(output.status.code(), Some(1));
     let report = text(&output.stdout);
-    assert!(report.lines().last().unwrap().contains("nothing listens there, as ICMP says"), "{report}");
+    assert!(report.lines().last().unwrap().contains("unreachable (ICMP)"), "{report}");
 }
 
 #[test]

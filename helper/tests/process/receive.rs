@@ -133,7 +133,7 @@ fn a_reader_that_takes_nothing_holds_up_neither_the_tunnel_nor_the_end() {
     helper.signal("-TERM");
     assert_eq!(helper.wait().code(), Some(1));
     helper.lines.wait_for("Received 7 packets");
-    helper.lines.wait_for("The output failed: it takes nothing any more");
+    helper.lines.wait_for("The output failed: it stopped accepting data");
 }
 
 #[test]
@@ -177,7 +177,7 @@ fn no_data_is_no_success() {
     let relay = TestRelay::start();
     let mut helper = receive(&relay.url(), "/dev/null", &["--duration", "1"]);
     assert_eq!(helper.wait().code(), Some(1));
-    helper.lines.wait_for("No data came");
+    helper.lines.wait_for("No data arrived");
     crate::common::eventually("the tunnel is torn down", || relay.joined(GROUP) == relay.left(GROUP));
 }
 
@@ -201,7 +201,7 @@ fn a_silent_group_is_told_with_the_whole_length_of_its_silence() {
     let mut helper = receive(&relay.url(), "/dev/null", &["--duration", "10"]);
     assert_eq!(helper.wait().code(), Some(1));
     let said = helper.lines.all();
-    let seconds = said.split("no data comes (").skip(1).filter_map(|rest| rest.split(' ').next()?.parse().ok());
+    let seconds = said.split("no data has arrived (").skip(1).filter_map(|rest| rest.split(' ').next()?.parse().ok());
     let longest: u32 = seconds.max().expect("the silence is told");
     assert!(longest >= 6, "{said}");
     assert_eq!(helper.lines.all().matches("waiting for data").count(), 1, "{}", helper.lines.all());

@@ -118,5 +118,5 @@ fn a_key_that_is_not_the_certificates_is_told_before_anything_starts() {
     let mut helper =
         Helper::start(Helper::command().args(["--listen", "0", "--tls-cert", &certificate, "--tls-key", &key]));
     assert_eq!(helper.wait().code(), Some(1));
-    helper.lines.wait_for("is not the one of the certificate");
+    helper.lines.wait_for("does not match the certificate");
 }

@@ -238,7 +238,7 @@ async fn what_is_no_transport_stream_is_told() {
     for _ in 0..30 {
         relay.send(&[0x20; 1000]);
     }
-    assert!(page.wait_for(Phase::Failed).await.sentence.contains("no MPEG transport stream"));
+    assert!(page.wait_for(Phase::Failed).await.sentence.contains("not an MPEG transport stream"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

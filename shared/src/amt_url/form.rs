@@ -97,7 +97,7 @@ fn unknown(given: &str) -> UrlError {
 /// What to write instead of an unknown parameter.
 pub(super) fn hint(nearest: Option<&str>) -> String {
     nearest.map_or_else(
-        || format!("There are {}.", PARAMETERS.map(|(name, _)| name).join(", ")),
+        || format!("The parameters are {}.", PARAMETERS.map(|(name, _)| name).join(", ")),
         |name| format!("Did you mean “{name}”?"),
     )
 }

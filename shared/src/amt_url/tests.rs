@@ -76,7 +76,7 @@ fn a_parameter_that_would_go_unheard_is_refused() {
     );
     assert_eq!(
         refusal("amt://239.1.2.3?name=news").to_string(),
-        "“name” is not a parameter of an AMT address. There are relay, timeout, source, multicast, second."
+        "“name” is not a parameter of an AMT address. The parameters are relay, timeout, source, multicast, second."
     );
     let shown = refusal(&format!("amt://239.1.2.3?{}=1", "x".repeat(500))).to_string();
     assert!(shown.chars().count() < 200, "{shown}");

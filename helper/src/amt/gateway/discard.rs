@@ -10,25 +10,25 @@ pub enum Discard {
     #[error(transparent)]
     Malformed(#[from] message::Malformed),
     /// A message that only relays read (5.2.3.2).
-    #[error("AMT message that is not for a gateway")]
+    #[error("AMT message not meant for a gateway")]
     NotForGateway,
     /// Nothing of this kind is awaited; also the second answer to one question.
-    #[error("AMT message that was not awaited")]
+    #[error("unexpected AMT message")]
     NotAwaited,
     /// Not from the address and port that were asked, or that data is due from.
-    #[error("AMT message from elsewhere than the relay")]
+    #[error("AMT message not from the relay")]
     WrongSender,
     /// Not the answer to what was asked.
-    #[error("AMT message with a wrong nonce")]
+    #[error("AMT message with the wrong nonce")]
     WrongNonce,
     /// The address in the Advertisement is of another version of IP, or cannot be a relay's.
-    #[error("Relay Advertisement of an address that cannot be used")]
+    #[error("Relay Advertisement with an unusable address")]
     RelayAddress,
     /// The packet in a Membership Query is not the General Query it should be.
     #[error("Membership Query: {0}")]
     Query(#[from] Malformed),
-    /// Multicast Data while nothing is joined.
-    #[error("Multicast Data while nothing is joined")]
+    /// Multicast Data without an active membership.
+    #[error("Multicast Data without an active membership")]
     NotJoined,
     /// What a Multicast Data message carries is no IP packet.
     #[error("Multicast Data without an IP packet")]
@@ -37,6 +37,6 @@ pub enum Discard {
     #[error("Multicast Data with a unicast packet")]
     NotMulticast,
     /// The inner packet is of another group or source than was joined.
-    #[error("Multicast Data of another channel")]
+    #[error("Multicast Data for another channel")]
     OtherChannel,
 }

@@ -125,37 +125,37 @@ pub enum Report {
 impl fmt::Display for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Discovery { to, attempt: 1, cause } => write!(f, "Looking for the relay at {to}{cause}"),
+            Self::Discovery { to, attempt: 1, cause } => write!(f, "Sent Relay Discovery to {to}{cause}"),
             Self::Discovery { to, attempt, .. } => {
-                write!(f, "No answer; looking for the relay at {to} again (attempt {attempt})")
+                write!(f, "No answer; sent Relay Discovery to {to} again (attempt {attempt})")
             }
-            Self::Advertisement { relay } => write!(f, "The relay is {relay}"),
-            Self::Request { to, attempt: 1, cause } => write!(f, "Asking the relay {to} for a query{cause}"),
+            Self::Advertisement { relay } => write!(f, "Found the relay {relay}"),
+            Self::Request { to, attempt: 1, cause } => write!(f, "Sent Request to {to}{cause}"),
             Self::Request { to, attempt, .. } => {
-                write!(f, "No answer; asking the relay {to} again (attempt {attempt})")
+                write!(f, "No answer; sent Request to {to} again (attempt {attempt})")
             }
             Self::Query { relay, interval, endpoint } => {
-                write!(f, "The relay {relay} answered and wants to be told every {} s", interval.as_secs())?;
-                endpoint.map_or(Ok(()), |endpoint| write!(f, "; it sees us at {endpoint}"))
+                write!(f, "Received Membership Query from {relay}; refresh interval {} s", interval.as_secs())?;
+                endpoint.map_or(Ok(()), |endpoint| write!(f, "; it sees us as {endpoint}"))
             }
-            Self::RelayFull { relay } => write!(f, "The relay {relay} takes no more receivers; looking for another"),
-            Self::RelayLimited { relay } => write!(f, "The relay {relay} takes no more receivers; it may keep us"),
+            Self::RelayFull { relay } => write!(f, "The relay {relay} accepts no new gateways; looking for another"),
+            Self::RelayLimited { relay } => write!(f, "The relay {relay} accepts no new gateways; it may keep us"),
             Self::Report { to, report, membership, repeated } => {
-                let again = if *repeated { ", again in case that was lost" } else { "" };
+                let again = if *repeated { " (repeated in case of loss)" } else { "" };
                 let what = What(*membership);
                 match report {
-                    Report::Join => write!(f, "Told {to} to send {what}{again}"),
-                    Report::Refresh => write!(f, "Told {to} to go on with {what}"),
-                    Report::Leave => write!(f, "Told {to} to stop {what}{again}"),
-                    Report::Teardown => write!(f, "Told {to} to tear the tunnel down{again}"),
+                    Report::Join => write!(f, "Sent Membership Update to {to}: join {what}{again}"),
+                    Report::Refresh => write!(f, "Sent Membership Update to {to}: refresh {what}"),
+                    Report::Leave => write!(f, "Sent Membership Update to {to}: leave {what}{again}"),
+                    Report::Teardown => write!(f, "Sent Teardown to {to}{again}"),
                 }
             }
-            Self::Receiving { relay, membership } => write!(f, "Data of {membership} comes from {relay}"),
+            Self::Receiving { relay, membership } => write!(f, "Receiving {membership} from {relay}"),
             Self::Silent { membership, duration } => {
-                write!(f, "No data of {membership} for {:.1} s; asking for it again", duration.as_secs_f64())
+                write!(f, "No data from {membership} for {:.1} s; requesting it again", duration.as_secs_f64())
             }
-            Self::EndpointChanged { old } => write!(f, "The relay no longer sees us at {old}; moving the tunnel"),
-            Self::Unreachable { to } => write!(f, "The network says that {to} cannot be reached (ICMP); trying on"),
+            Self::EndpointChanged { old } => write!(f, "The relay no longer sees us as {old}; moving the tunnel"),
+            Self::Unreachable { to } => write!(f, "{to} is unreachable (ICMP); still trying"),
         }
     }
 }
@@ -167,7 +167,7 @@ impl fmt::Display for What {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             Some(membership) => membership.fmt(f),
-            None => f.write_str("the channels"),
+            None => f.write_str("all channels"),
         }
     }
 }
@@ -177,12 +177,12 @@ impl fmt::Display for Cause {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Start | Self::Advertised => "",
-            Self::Refresh => ", as every so often",
-            Self::Silence => ", as no data comes",
-            Self::NoQuery => ", as it stopped answering",
-            Self::RelayFull => ", as the last one took nobody new",
-            Self::Unreachable => ", as the last message did not arrive",
-            Self::PathChange => ", as this machine's way to the network changed",
+            Self::Refresh => " (periodic refresh)",
+            Self::Silence => " (no data)",
+            Self::NoQuery => " (the relay stopped answering)",
+            Self::RelayFull => " (the previous relay accepts no new gateways)",
+            Self::Unreachable => " (the last message was not delivered)",
+            Self::PathChange => " (this machine's network path changed)",
         })
     }
 }

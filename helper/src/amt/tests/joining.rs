@@ -82,7 +82,7 @@ fn every_step_is_told() {
             },
         ]
     );
-    assert_eq!(told[0].to_string(), "Looking for the relay at 198.51.100.1:2268");
+    assert_eq!(told[0].to_string(), "Sent Relay Discovery to 198.51.100.1:2268");
 }
 
 #[test]

@@ -67,15 +67,15 @@ pub enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Why {
     /// A Query with the L flag (RFC 7450, 5.1.4.4).
-    #[error("the relay takes no more gateways")]
+    #[error("the relay accepts no new gateways")]
     Limit,
     /// ICMP, or the machine itself, says that nothing gets there.
-    #[error("the relay cannot be reached")]
+    #[error("the relay is unreachable")]
     Unreachable,
     /// It no longer answers Requests.
     #[error("the relay does not answer")]
     Silent,
     /// There is no socket to it, or the one there was failed: its tunnel is gone.
-    #[error("there is no socket to the relay")]
+    #[error("no socket to the relay")]
     Broken,
 }

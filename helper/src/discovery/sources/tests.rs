@@ -72,7 +72,7 @@ async fn relays_with_addresses_come_at_once_and_names_as_they_are_found() {
     assert!(found.contains(&at("[2001:db8::1]:2269", place(0))));
     assert!(found.contains(&at("192.0.2.1:2269", place(0))));
     assert_eq!(found.len(), 3);
-    assert_eq!(failures, ["The relay “gone.example” cannot be found: there is no such name."]);
+    assert_eq!(failures, ["Cannot resolve the relay “gone.example”: no such name."]);
 }
 
 #[tokio::test]
@@ -105,17 +105,17 @@ async fn ways_not_to_find_a_name_are_told_apart() {
     let (found, mut failures) = all(&discovery, wanted(relays)).await;
     failures.sort();
     assert_eq!(found, []);
-    let cannot = |name: &str, why: &str| format!("The relay “{name}.example” cannot be found: {why}.");
+    let cannot = |name: &str, why: &str| format!("Cannot resolve the relay “{name}.example”: {why}.");
     assert_eq!(
         failures,
         [
-            cannot("broken", "the name server says “Server Failure”"),
+            cannot("broken", "the name server answered “Server Failure”"),
             cannot("empty", "the name has no address"),
-            cannot("group", "no relay can be at ff0e::1"),
-            cannot("mute", "no name server answers"),
-            cannot("none", "there is no such name"),
-            cannot("nonsense", "the name, or the name server's answer, makes no sense"),
-            cannot("zero", "no relay can be at 0.0.0.0"),
+            cannot("group", "ff0e::1 cannot be a relay"),
+            cannot("mute", "no name server answered"),
+            cannot("none", "no such name"),
+            cannot("nonsense", "the name or the name server's answer is malformed"),
+            cannot("zero", "0.0.0.0 cannot be a relay"),
         ]
     );
 }
@@ -185,23 +185,23 @@ async fn what_the_records_of_a_source_do_not_give_is_told() {
         assert_eq!((found.len(), failures.len()), (0, 1), "{failures:?}");
         failures.remove(0)
     }
-    let cannot = |why| format!("DNS cannot be asked for relays of the source 198.51.100.12: {why}.");
-    let none = "DNS names no relay for the source 198.51.100.12.";
+    let cannot = |why| format!("Cannot look up relays for the source 198.51.100.12 in DNS: {why}.");
+    let none = "DNS lists no relay for the source 198.51.100.12.";
     assert_eq!(failure(|_| Reply::Code(ResponseCode::NXDomain)).await, none);
     assert_eq!(failure(|_| Reply::Code(ResponseCode::NoError)).await, none);
     assert_eq!(
         failure(|_| Reply::Records(vec![unknown(OWNER, AMTRELAY, &[0, 0])])).await,
-        "DNS says of the source 198.51.100.12 that no relay has it."
+        "DNS says that no relay serves the source 198.51.100.12."
     );
     let refused = failure(|_| Reply::Code(ResponseCode::Refused)).await;
-    assert_eq!(refused, cannot("the name server says “Query Refused”"));
-    let garbage = "the name, or the name server's answer, makes no sense";
+    assert_eq!(refused, cannot("the name server answered “Query Refused”"));
+    let garbage = "the name or the name server's answer is malformed";
     assert_eq!(failure(|_| Reply::Records(vec![unknown(OWNER, AMTRELAY, &[7])])).await, cannot(garbage));
     let circle = |owner: &str| Reply::Records(vec![cname(owner, &format!("a.{}", &owner[..owner.len().min(60)]))]);
     assert_eq!(failure(circle).await, cannot(garbage));
     assert_eq!(
         failure(|_| Reply::Records(vec![unknown(OWNER, AMTRELAY, &[1, 1, 255, 255, 255, 255])])).await,
-        cannot("no relay can be at 255.255.255.255")
+        cannot("255.255.255.255 cannot be a relay")
     );
 }
 
@@ -275,7 +275,7 @@ async fn parts_that_are_off_are_not_asked() {
     assert_eq!((failures.len(), server.asked().len()), (0, 0));
     let (found, failures) = all(&discovery(Parts::NONE, &server), wanted("192.0.2.1")).await;
     assert_eq!(found, []);
-    assert_eq!(failures, ["No relay is named, and --discovery leaves no other place to look for one."]);
+    assert_eq!(failures, ["No relay is named, and --discovery rules out every other way to find one."]);
     // Without a source there is nothing to look up in reverse (RFC 8777, 2.1).
     let anybody = Wanted { source: None, ..wanted("") };
     assert_eq!(all(&discovery(DNS, &server), anybody).await, (vec![], vec![]));
@@ -323,7 +323,7 @@ async fn where_nobody_announces_a_relay_it_is_told_but_is_no_news() {
     let server = Server::start(|_, _| Reply::Silence).await;
     let mut receiver = discovery(DNS_SD, &server).candidates(wanted(""));
     let Some(Found::Failed(failure)) = receiver.recv().await else { panic!() };
-    assert_eq!(failure.to_string(), "The local network announces no relay.");
+    assert_eq!(failure.to_string(), "No relay is announced on the local network.");
     assert!(!failure.is_news());
     assert_eq!(server.asked(), ["_amt._udp.local. 12"]);
 }
@@ -363,10 +363,10 @@ async fn source_and_group_are_of_one_version_where_they_can_be() {
     assert_eq!(look_up("amt://six.example@group.example").await, Ok(six));
     assert_eq!(look_up("amt://group.example").await, Ok((None, four.1)));
     let failure = look_up("amt://gone.example@232.0.0.1").await.unwrap_err();
-    assert_eq!(failure.to_string(), "The source “gone.example” cannot be found: there is no such name.");
-    assert_eq!(failure.advice(), "Check its spelling, or write its address.");
+    assert_eq!(failure.to_string(), "Cannot resolve the source “gone.example”: no such name.");
+    assert_eq!(failure.advice(), "Check the spelling, or use an IP address.");
     let failure = look_up("amt://192.0.2.1@gone.example").await.unwrap_err();
-    assert_eq!(failure.to_string(), "The group “gone.example” cannot be found: there is no such name.");
+    assert_eq!(failure.to_string(), "Cannot resolve the group “gone.example”: no such name.");
 }
 
 #[tokio::test]

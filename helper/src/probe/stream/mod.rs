@@ -88,7 +88,7 @@ impl Analyser {
         let faults = self.sync.push(ts, |bytes| look.packet(bytes));
         let now = look.now;
         look.checks.count(Indicator::SyncByte, now, faults.bytes, || "a sync byte other than 0x47".to_owned());
-        look.checks.count(Indicator::TsSyncLoss, now, faults.losses, || "two wrong sync bytes in a row".to_owned());
+        look.checks.count(Indicator::TsSyncLoss, now, faults.losses, || "two consecutive wrong sync bytes".to_owned());
     }
 
     /// Something was lost before the next datagram, by a count other than the stream's own.
@@ -146,7 +146,7 @@ impl Look {
         self.malformed += u64::from(packet.lacks_payload());
         let (pid, now) = (packet.pid(), self.now);
         if packet.transport_error() {
-            self.checks.count(Indicator::Transport, now, 1, || format!("PID {pid}: marked as damaged"));
+            self.checks.count(Indicator::Transport, now, 1, || format!("PID {pid}: transport_error_indicator is set"));
             return;
         }
         let state = self.pids.entry(pid);
@@ -161,7 +161,7 @@ impl Look {
                 state.continuity_errors += 1;
                 state.packets_lost += u64::from(lost);
                 state.sections.iter_mut().for_each(sections::Sections::reset);
-                let what = || format!("PID {pid}: {lost} packets missing, or out of order");
+                let what = || format!("PID {pid}: {lost} packets missing or out of order");
                 self.checks.count(Indicator::Continuity, now, 1, what);
                 self.lost();
             }
@@ -199,10 +199,10 @@ impl Look {
         match clock.push(now, place, pcr, packet.discontinuity()) {
             Step::Even => {}
             Step::Late(micros) => self.checks.count(Indicator::PcrRepetition, now, 1, || {
-                format!("PID {pid}: {:.0} ms from one PCR to the next", micros as f64 / 1e3)
+                format!("PID {pid}: {:.0} ms between PCRs", micros as f64 / 1e3)
             }),
             Step::Jump(micros) => self.checks.count(Indicator::PcrDiscontinuity, now, 1, || {
-                format!("PID {pid}: the clock jumped by {:.0} ms", micros as f64 / 1e3)
+                format!("PID {pid}: the PCR jumped by {:.0} ms", micros as f64 / 1e3)
             }),
         }
     }
@@ -223,18 +223,19 @@ impl Look {
         let now = self.now;
         let table_id = bytes.first().copied().unwrap_or(u8::MAX);
         if !is_intact(bytes) {
-            let what = || format!("PID {pid}: table 0x{table_id:02X} with a wrong CRC");
+            let what = || format!("PID {pid}: table 0x{table_id:02X} with a CRC error");
             self.checks.count(Indicator::Crc, now, 1, what);
             return;
         }
-        let other = || format!("PID {pid}: table 0x{table_id:02X} does not belong here");
+        let other = || format!("PID {pid}: unexpected table 0x{table_id:02X}");
         match (pid, table_id, Section::parse(bytes)) {
             (0, tables::PAT, Some(section)) => {
                 let late = self.pats.came(now);
                 self.checks.overdue(Indicator::Pat2, late, || "PAT".to_owned());
                 if let Some(dropped) = self.programs.pat(&section, now) {
                     for Program { number, repetition, .. } in dropped {
-                        self.checks.overdue(Indicator::Pmt2, repetition.at(now), || format!("PMT of program {number}"));
+                        self.checks
+                            .overdue(Indicator::Pmt2, repetition.at(now), || format!("PMT of programme {number}"));
                     }
                     self.follow();
                 }
@@ -249,7 +250,7 @@ impl Look {
             (_, tables::PMT, Some(section)) => {
                 let (changed, late) = self.programs.pmt(pid, &section, now);
                 if let Some((number, overdue)) = late {
-                    self.checks.overdue(Indicator::Pmt2, Some(overdue), || format!("PMT of program {number}"));
+                    self.checks.overdue(Indicator::Pmt2, Some(overdue), || format!("PMT of programme {number}"));
                 }
                 if changed {
                     self.follow();

@@ -102,14 +102,14 @@ impl Look {
         let mut checks = self.checks.clone();
         if !sync.acquired() {
             // There is nothing to be checked in what is no transport stream.
-            checks.count(Indicator::TsSyncLoss, self.began, 1, || "no transport packets are found".to_owned());
+            checks.count(Indicator::TsSyncLoss, self.began, 1, || "no transport packets found".to_owned());
             return checks.report(|check| matches!(check, Indicator::TsSyncLoss | Indicator::SyncByte));
         }
         checks.overdue(Indicator::Pat, self.pat_packets.at(now), || "packet on PID 0".to_owned());
         checks.overdue(Indicator::Pat2, self.pats.at(now), || "PAT".to_owned());
         for program in &self.programs.announced {
             let number = program.number;
-            checks.overdue(Indicator::Pmt2, program.repetition.at(now), || format!("PMT of program {number}"));
+            checks.overdue(Indicator::Pmt2, program.repetition.at(now), || format!("PMT of programme {number}"));
         }
         for (pid, stream) in self.pids.seen().filter_map(|(pid, state)| Some((pid, state.stream.as_ref()?))) {
             let codec = stream.codec;
@@ -122,7 +122,7 @@ impl Look {
         }
         if self.scrambled > 0 && !self.cat_came {
             checks.count(Indicator::Cat, self.began, 1, || {
-                format!("packets are scrambled, and no CAT (table 0x{:02X}) says how", tables::CAT)
+                format!("scrambled packets without a CAT (table 0x{:02X})", tables::CAT)
             });
         }
         checks.report(|_| true)

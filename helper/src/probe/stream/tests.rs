@@ -117,7 +117,7 @@ fn check_1_1_and_1_2_sync() {
     });
     let failed = receiver.failed();
     assert_eq!(&failed[..2], [("1.1", 1), ("1.2", 2)], "{failed:?}");
-    assert_eq!(receiver.first("1.1"), Failure { at_ms: 1006, what: "two wrong sync bytes in a row".into() });
+    assert_eq!(receiver.first("1.1"), Failure { at_ms: 1006, what: "two consecutive wrong sync bytes".into() });
 }
 
 #[test]
@@ -158,7 +158,7 @@ fn check_1_3_another_table_or_a_scrambled_one_on_pid_0() {
         sender.send(10)
     });
     assert_eq!(receiver.failed(), [("1.3", 1), ("1.3.a", 1)]);
-    assert_eq!(receiver.first("1.3").what, "PID 0: table 0x02 does not belong here");
+    assert_eq!(receiver.first("1.3").what, "PID 0: unexpected table 0x02");
     let receiver = damaged(0, |packet| packet[3] |= 0x80);
     // And nothing says how it is scrambled.
     assert_eq!(receiver.failed(), [("1.3", 1), ("1.3.a", 1), ("2.6", 1)]);
@@ -212,7 +212,7 @@ fn check_1_5_a_pmt_that_stays_away_or_is_scrambled() {
         sender.send(600)
     });
     assert_eq!(receiver.failed(), [("1.5.a", 1)]);
-    assert_eq!(receiver.first("1.5.a").what, "no PMT of program 1 for 0.70 s");
+    assert_eq!(receiver.first("1.5.a").what, "no PMT of programme 1 for 0.70 s");
     let receiver = damaged(PMT_PID, |packet| packet[3] |= 0xC0);
     assert_eq!(receiver.failed(), [("1.5.a", 1), ("2.6", 1)]);
 }
@@ -233,7 +233,7 @@ fn check_1_5_every_program_of_the_pat_has_to_have_its_own() {
     let first = receiver.first("1.5.a");
     // At the end of the two seconds the first PAT holds again, and program 2 is no longer announced.
     assert_eq!(receiver.figures().pat_changes, 2);
-    assert_eq!(first.what, "no PMT of program 2 for 0.80 s");
+    assert_eq!(first.what, "no PMT of programme 2 for 0.80 s");
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn check_2_1_and_2_2_damage_that_is_known() {
     assert_eq!(receiver.failed(), [("1.4", 1), ("2.1", 1)]);
     let receiver = damaged(PMT_PID, |packet| packet[10] ^= 1);
     assert_eq!(receiver.failed(), [("2.2", 1)]);
-    assert_eq!(receiver.first("2.2").what, "PID 4096: table 0x02 with a wrong CRC");
+    assert_eq!(receiver.first("2.2").what, "PID 4096: table 0x02 with a CRC error");
 }
 
 #[test]
@@ -280,7 +280,7 @@ fn check_2_3_pcrs_too_rare_and_a_clock_that_jumps() {
         Vec::new()
     });
     assert_eq!(receiver.failed(), [("2.3.b", 1)]);
-    assert_eq!(receiver.first("2.3.b").what, "PID 256: the clock jumped by 1000 ms");
+    assert_eq!(receiver.first("2.3.b").what, "PID 256: the PCR jumped by 1000 ms");
     assert_eq!(receiver.figures().programs[0].streams[0].pts.as_ref().unwrap().jumps, 1);
 
     let announced = with(|sender| {

@@ -28,7 +28,7 @@ impl Page {
         Self::over(stream, helper).await
     }
 
-    /// Tunes in to these one after the other, until the helper says that it has as many channels as it can.
+    /// Tunes in to these one after the other, until the helper says that it has has reached its channel limit.
     pub(crate) async fn fill(&mut self, urls: impl Iterator<Item = String>) {
         for url in urls {
             self.tune(&url).await;
@@ -36,7 +36,7 @@ impl Page {
         let bounded = timeout(PATIENCE, async {
             loop {
                 if let Received::Message(FromHelper::Status(status)) = self.next().await
-                    && status.sentence.contains("as many channels as it can")
+                    && status.sentence.contains("has reached its channel limit")
                 {
                     return;
                 }
