@@ -41,7 +41,7 @@ async fn a_page_without_a_channel_keeps_its_connection_and_notices_when_it_hangs
         browser.status_where("that it is ready", |line| line.text.contains("Ready")).await?;
         forwarder.hang();
         let line = browser.phase("helper_unreachable").await?;
-        assert!(line.text.contains("says nothing any more") || line.text.contains("cannot be reached"), "{line:?}");
+        assert!(line.text.contains("stopped responding") || line.text.contains("cannot be reached"), "{line:?}");
         forwarder.go_on();
         browser.status_where("that it is ready", |line| line.text.contains("Ready")).await?;
         browser.close().await
@@ -58,7 +58,7 @@ async fn a_worker_that_cannot_be_loaded_is_told_and_plays_the_channel_when_it_ca
         for missing in ["segmenter_worker_bg.wasm", "segmenter_worker.js", "/worker.js"] {
             forwarder.answer(missing, Answer::Missing);
             browser.open(&forwarder.page()).await?;
-            let told = |text: &str| text.contains("could not be loaded; it is tried again");
+            let told = |text: &str| text.contains("could not be loaded; trying again");
             let line = browser.status_where("that it is tried again", |line| told(&line.text)).await?;
             println!("without {missing}: {}", line.text);
             forwarder.leave_answers();
@@ -68,7 +68,7 @@ async fn a_worker_that_cannot_be_loaded_is_told_and_plays_the_channel_when_it_ca
         let broken = "self.postMessage(['[\"ready\"]']); setTimeout(() => { throw new Error('broken'); }, 300);";
         forwarder.answer("/worker.js", Answer::Script(broken));
         browser.open(&forwarder.page()).await?;
-        browser.status_where("that it broke down", |line| line.text.contains("broke down")).await?;
+        browser.status_where("that it crashed", |line| line.text.contains("crashed")).await?;
         forwarder.leave_answers();
         browser.phase("playing").await?;
         browser.close().await
@@ -86,7 +86,8 @@ async fn a_page_whose_own_code_does_not_come_says_so() {
             forwarder.answer(missing, Answer::Missing);
             browser.client.goto("about:blank").await?;
             browser.client.goto(&forwarder.page()).await?;
-            let line = browser.status_where("that it is not whole", |line| line.text.contains("loaded whole")).await?;
+            let line =
+                browser.status_where("that it is not whole", |line| line.text.contains("not load completely")).await?;
             assert!(line.advice.contains("Reload"), "without {missing}: {line:?}");
             forwarder.leave_answers();
         }
@@ -112,12 +113,12 @@ async fn decoders_of_sound_that_do_not_come_or_break_down_are_told_and_the_sound
         for (word, answer, told) in [
             ("sound_decoder.js", Answer::Missing, "could not be loaded"),
             ("sound_decoder_bg.wasm", Answer::Missing, "could not be loaded"),
-            ("sound_decoder.js", Answer::Script(breaks), "broke down"),
+            ("sound_decoder.js", Answer::Script(breaks), "crashed"),
         ] {
             forwarder.answer(word, answer);
             browser.open(&page).await?;
             let line = browser
-                .status_where(told, |line| line.text.contains("Playing without the sound") && line.text.contains(told))
+                .status_where(told, |line| line.text.contains("Playing without sound") && line.text.contains(told))
                 .await?;
             println!("{answer:?} for {word}: {}", line.text);
             forwarder.leave_answers();

@@ -10,9 +10,9 @@ use segmenter_support::*;
 const OTHER: u16 = 500;
 const H264: (u8, u16) = (0x1B, VIDEO);
 const ADTS: (u8, u16) = (0x0F, AUDIO);
-const NO_PICTURE: &str = "The picture is announced but does not come.";
-const NO_SOUND: &str = "The sound is announced but does not come.";
-const OTHER_SOUND: &str = "The sound that is announced first does not come; another one plays.";
+const NO_PICTURE: &str = "A picture is announced, but none arrives.";
+const NO_SOUND: &str = "Sound is announced, but none arrives.";
+const OTHER_SOUND: &str = "The first announced sound track is missing; another one is playing.";
 
 /// The clip over and over for so many seconds, with a clock. Each tenth of a second `tables` is given its number;
 /// `pids` tells on which PIDs a PES packet comes then.

@@ -136,7 +136,7 @@ fn what_no_browser_takes_is_refused_by_name_without_an_init_and_the_picture_play
             assert!(run.audio.is_empty() && run.inits.iter().all(|init| init.track == Track::Video));
             assert_eq!(crcs(&run.video), crcs(&clean.video));
             assert_eq!(run.faults.keys().collect::<Vec<_>>(), [&"not_taken"]);
-            assert_eq!(note(&run).unwrap(), "The sound is coded in a form that browsers do not play.");
+            assert_eq!(note(&run).unwrap(), "The sound is in a format that browsers do not play.");
             // It is not said again and again.
             assert!(run.programs.len() <= 2, "{}", run.programs.len());
         }

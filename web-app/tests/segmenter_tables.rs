@@ -257,7 +257,7 @@ fn what_does_not_play_is_named_with_a_sentence_and_the_rest_plays() {
             Some("VVC video cannot be played in browsers."),
             Some("AC-4 sound cannot be played in browsers."),
             Some("MPEG-4 part 2 video cannot be played in browsers."),
-            Some("What this stream carries is not known."),
+            Some("The type of this stream is unknown."),
             Some("This browser does not play HEVC video."),
         ]
     );

@@ -79,8 +79,8 @@ pub fn start() {
     std::panic::set_hook(Box::new(move |panic| {
         console_error_panic_hook::hook(panic);
         set_data(&told.status, "phase", "failed");
-        set_text(&told.sentence, "This page broke down.");
-        told.set_advice("Reload it to go on.");
+        set_text(&told.sentence, "This page has crashed.");
+        told.set_advice("Reload it to continue.");
         set_text(&told.now, "");
     }));
     let player = Player::new(&elements.video, &elements.still);

@@ -29,7 +29,7 @@ pub fn programs(programs: &[ProgramEntry]) -> Vec<Choosable> {
         let radio = matches!(program.service_type, Some(2 | 10));
         let playable = program.playable != Some(false);
         let remark = match (playable, radio) {
-            (false, _) => " – does not play",
+            (false, _) => " – not playable",
             (true, true) => " – radio",
             (true, false) => "",
         };
@@ -77,11 +77,11 @@ pub fn sounds(streams: &[Stream], language: impl Fn(&str) -> Option<String>) -> 
             (Some(spoken), Some(role)) => format!("{spoken}, {role}"),
             (Some(spoken), None) => spoken,
             (None, Some(role)) => capital(role),
-            (None, None) => format!("Sound {}", index + 1),
+            (None, None) => format!("Sound track {}", index + 1),
         };
         // What is selected plays, whatever is said of it.
         let playable = stream.note.is_none() || stream.selected;
-        let name = if playable { name } else { format!("{name} – does not play") };
+        let name = if playable { name } else { format!("{name} – not playable") };
         Choosable { id: stream.pid, name, playable, selected: stream.selected }
     };
     let mut list: Vec<_> = sounds.iter().enumerate().map(choosable).collect();
@@ -108,7 +108,7 @@ fn spoken(code: &str, language: impl Fn(&str) -> Option<String>) -> Option<Strin
         // EN 300 468, annex F: reserved for the original sound.
         "qaa" => Some("Original sound".into()),
         "zxx" => Some("No speech".into()),
-        "mul" => Some("Several languages".into()),
+        "mul" => Some("Multiple languages".into()),
         "und" | "mis" => None,
         code => language(code).or_else(|| (!code.trim().is_empty()).then(|| code.to_owned())),
     }
@@ -117,7 +117,7 @@ fn spoken(code: &str, language: impl Fn(&str) -> Option<String>) -> Option<Strin
 const fn role(role: &str) -> Option<&'static str> {
     match role.as_bytes() {
         b"audio_description" => Some("audio description"),
-        b"hearing_impaired" => Some("for people hard of hearing"),
+        b"hearing_impaired" => Some("for the hard of hearing"),
         b"clean_effects" => Some("without speech"),
         b"other" => Some("additional sound"),
         _ => None,

@@ -55,7 +55,7 @@ fn programmes_are_called_by_their_names_or_their_numbers() {
     let choice = programs(&list);
     assert_eq!(
         names(&choice),
-        ["Das Erste – radio", "Programme 2 – does not play", "Programme 3", "Das Erste"],
+        ["Das Erste – radio", "Programme 2 – not playable", "Programme 3", "Das Erste"],
         "what is a radio is told apart by that already"
     );
     assert_eq!(choice.iter().map(|one| one.playable).collect::<Vec<_>>(), [true, false, true, true]);
@@ -75,7 +75,7 @@ fn sound_tracks_are_called_by_language_and_purpose() {
         sound(6, Some("und"), None, "mp4a.40.2"),
     ];
     let expected =
-        ["German", "German, audio description", "Original sound", "xyz", "For people hard of hearing", "Sound 6"];
+        ["German", "German, audio description", "Original sound", "xyz", "For the hard of hearing", "Sound track 6"];
     assert_eq!(names(&sounds(&list, language)), expected);
 }
 
@@ -94,7 +94,7 @@ fn a_sound_that_does_not_play_cannot_be_chosen() {
     let mut list = [sound(1, Some("eng"), None, "mp4a.40.2"), sound(2, Some("deu"), None, "dts")];
     list[1].note = Some("DTS cannot be played in browsers.".into());
     let choice = sounds(&list, language);
-    assert_eq!(names(&choice), ["English", "German – does not play"]);
+    assert_eq!(names(&choice), ["English", "German – not playable"]);
     assert!(choice[0].playable && !choice[1].playable);
 }
 

@@ -54,7 +54,7 @@ impl Controls {
             let (elements, idle) = (elements.clone(), idle.clone());
             Listener::new(&elements.document.clone(), "fullscreenchange", move |_| {
                 let full = elements.document.fullscreen_element().is_some();
-                label(&elements.fullscreen, if full { "Leave full screen" } else { "Full screen" }, "f");
+                label(&elements.fullscreen, if full { "Exit full screen" } else { "Full screen" }, "f");
                 // However it was entered, from now on the bar is to go.
                 wake(&elements, &idle);
             })

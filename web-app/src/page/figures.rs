@@ -72,7 +72,7 @@ pub(super) fn show(
         ("join", milliseconds(join)),
         ("stalls", figures.stalls.to_string()),
         ("recoveries", figures.recoveries.to_string()),
-        ("frames", format!("{}, {} too late", figures.frames, figures.dropped_frames)),
+        ("frames", format!("{}, {} dropped", figures.frames, figures.dropped_frames)),
         ("faults", or_dash(told.join(", "))),
     ] {
         elements.set_figure(name, &text);
@@ -108,7 +108,7 @@ pub(super) fn show_beside(elements: &Elements, beside: &Beside<'_>) {
     let signed = |value: f64| format!("{value:+.1} ppm");
     elements.set_figure("drift", &or_dash(drift.map(signed)));
     elements.set_figure("clock", &or_dash(against_helper.map(signed)));
-    elements.set_figure("sound", beside.decoded.as_deref().map_or("by the browser", |_| "here"));
+    elements.set_figure("sound", beside.decoded.as_deref().map_or("by the browser", |_| "by this page"));
     let kinds: Vec<_> = beside.cues.counts().iter().map(|(kind, count)| format!("{kind} {count}")).collect();
     let splice = beside.cues.last_splice().map(|splice| {
         let out = match splice.out_of_network {

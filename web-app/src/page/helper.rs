@@ -47,8 +47,8 @@ pub const fn unreachable(code: Option<u16>) -> Helper {
 
 /// The line while nothing comes from the helper; `None` where it is there.
 pub(super) fn without_helper(helper: Helper, host: &str) -> Option<Line> {
-    const START: &str = "Start it with `sudo -E amt-helper`; the page connects by itself.";
-    const RELOAD: &str = "Reload the page, or press Play to try it once more.";
+    const START: &str = "Start it with `sudo -E amt-helper`; the page will connect automatically.";
+    const RELOAD: &str = "Reload the page, or press Play to try again.";
     Some(match helper {
         Helper::There => return None,
         Helper::Connecting => Line::new("idle", "Connecting to the helper.", ""),
@@ -58,44 +58,40 @@ pub(super) fn without_helper(helper: Helper, host: &str) -> Option<Line> {
                 "" => "The helper cannot be reached.".to_owned(),
                 host => format!("The helper cannot be reached: nothing answers at {host}."),
             },
-            format!("{START} If it listens on another port, open the page there."),
+            format!("{START} If it listens on another port, open the page on that port."),
         ),
         Helper::NotBehind => Line::new(
             "helper_unreachable",
-            format!("{host} answers, but the helper cannot be reached behind it."),
+            format!("{host} answers, but the helper behind it cannot be reached."),
             START,
         ),
         Helper::TokenRefused => Line::new(
             "helper_unreachable",
-            format!("The helper at {host} requires a token, and this page has none or a wrong one."),
+            format!("The helper at {host} requires a token, but this page has none or the wrong one."),
             "Open the page with `?token=` and the secret that the helper was started with (`--token`).",
         ),
         Helper::NotAdmitted => Line::new(
             "helper_unreachable",
             format!("The helper at {host} answers, but does not accept a connection from this page."),
-            "It may have too many pages open: close some. The page connects by itself.",
+            "Too many pages may be open: close some. The page will connect automatically.",
         ),
         Helper::Silent => Line::new(
             "helper_unreachable",
-            "The helper says nothing any more.",
-            "The page connects to it anew; if this stays, the helper or the way to it hangs.",
+            "The helper has stopped responding.",
+            "Reconnecting. If this persists, the helper or the network path to it is stuck.",
         ),
         Helper::OtherVersion => Line::new(
             "failed",
-            "The helper and this page are of different versions.",
-            "Reload the page. If that does not help, install the helper again.",
+            "The helper and this page are different versions.",
+            "Reload the page. If that does not help, reinstall the helper.",
         ),
         Helper::WorkerLost { again: true } => {
-            Line::new("failed", "The part that reads the stream broke down; it is being started again.", "")
+            Line::new("failed", "The stream reader crashed and is being restarted.", "")
         }
-        Helper::WorkerLost { again: false } => {
-            Line::new("failed", "The part that reads the stream breaks down again and again.", RELOAD)
-        }
+        Helper::WorkerLost { again: false } => Line::new("failed", "The stream reader keeps crashing.", RELOAD),
         Helper::WorkerNotLoaded { again: true } => {
-            Line::new("failed", "The part that reads the stream could not be loaded; it is tried again.", "")
+            Line::new("failed", "The stream reader could not be loaded; trying again.", "")
         }
-        Helper::WorkerNotLoaded { again: false } => {
-            Line::new("failed", "The part that reads the stream cannot be loaded.", RELOAD)
-        }
+        Helper::WorkerNotLoaded { again: false } => Line::new("failed", "The stream reader cannot be loaded.", RELOAD),
     })
 }

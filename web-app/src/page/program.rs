@@ -74,12 +74,12 @@ mod tests {
     #[test]
     fn sound_that_plays_beside_an_encrypted_picture_is_told_with_the_reason() {
         let streams = vec![stream("video", true, Some(ENCRYPTED)), stream("audio", true, None)];
-        assert_eq!(told(streams, Picture::Moving), ("playing", "Playing the sound alone.".into(), ENCRYPTED.into()));
+        assert_eq!(told(streams, Picture::Moving), ("playing", "Audio only.".into(), ENCRYPTED.into()));
     }
 
     #[test]
     fn sound_that_another_one_stands_in_for_is_told_though_it_plays() {
-        let instead = "The sound that is announced first does not come; another one plays.";
+        let instead = "The first announced sound track is missing; another one is playing.";
         let absent = Stream { absent: true, ..stream("audio", false, Some(instead)) };
         let streams = vec![stream("video", true, None), absent, stream("audio", true, None)];
         let mut told = told(streams, Picture::Moving);

@@ -120,15 +120,18 @@ pub fn line(facts: &Facts) -> Line {
         return line;
     }
     if !facts.tuned {
-        return Line::new("idle", "Ready.", "Type the address of a channel and press Play.");
+        return Line::new("idle", "Ready.", "Enter a channel address and press Play.");
     }
-    let Some(status) = &facts.status else { return Line::new("resolving", "Asking the helper for the channel.", "") };
+    let Some(status) = &facts.status else {
+        return Line::new("resolving", "Requesting the channel from the helper.", "");
+    };
     if status.phase == Phase::Receiving {
         return receiving(facts);
     }
     let mut line = Line::new(phase_name(status.phase), &status.sentence, status.advice.clone().unwrap_or_default());
     if status.phase == Phase::Joined && line.advice.is_empty() && facts.phase_seconds > PATIENCE_SECONDS {
-        line.advice = "If this stays, nobody sends to this group, or the sender is another one: check both.".into();
+        line.advice =
+            "If this persists, nothing is being sent to this group, or the source is wrong: check both.".into();
     }
     line
 }
@@ -149,25 +152,21 @@ fn receiving(facts: &Facts) -> Line {
         Picture::Moving => {
             return moving(facts, refused);
         }
-        Picture::Paused => return Line::new("receiving", "Paused.", "Press Go live to go on at the live edge."),
+        Picture::Paused => return Line::new("receiving", "Paused.", "Press Go live to resume at the live edge."),
         Picture::Blocked => {
-            return Line::new(
-                "receiving",
-                "The browser waits for you before it plays.",
-                "Press the button in the picture.",
-            );
+            return Line::new("receiving", "The browser has blocked autoplay.", "Press the button on the picture.");
         }
         Picture::None => {}
     }
     if facts.not_ts {
         return Line::new(
             "failed",
-            "Data arrives, but it is not an MPEG transport stream.",
-            "Check the group and the port of the address.",
+            "Data is arriving, but it is not an MPEG transport stream.",
+            "Check the group and the port in the address.",
         );
     }
     if let Some(sentence) = refused {
-        return Line::new("failed", sentence, "Another browser may be able to.");
+        return Line::new("failed", sentence, "Another browser may be able to play it.");
     }
     if let Some(program) = facts.program.as_ref().filter(|program| !program.playable) {
         if !program.notes.is_empty() {
@@ -183,43 +182,39 @@ fn receiving(facts: &Facts) -> Line {
     // What is known of the programme says whether a picture is to come, or sound alone.
     let sound_alone = facts.program.as_ref().is_some_and(|program| !program.picture);
     if let Some(missing) = facts.sound_missing.as_ref().filter(|_| sound_alone) {
-        return Line::new("receiving", "Data arrives, but its sound cannot be heard.", sound_missing(missing));
+        return Line::new("receiving", "Data is arriving, but its sound cannot be decoded.", sound_missing(missing));
     }
     if facts.recovering {
         let sentence = match sound_alone {
-            true => "The browser gave up on the sound; it begins again with what comes next.",
-            false => "The browser gave up on the picture; it begins again at the next key frame.",
+            true => "The browser could not decode the sound; restarting with the next data.",
+            false => "The browser could not decode the picture; restarting at the next key frame.",
         };
         return Line::new("receiving", sentence, "");
     }
     if facts.has_played {
-        let sentence = match facts.has_shown {
-            true => "The picture stands still until enough has arrived.",
-            false => "The sound is interrupted until enough has arrived.",
-        };
-        let mut line = Line::new("receiving", sentence, "");
+        let mut line = Line::new("receiving", "Buffering…", "");
         line.now = facts.playing.delay_ms.map(behind_live).unwrap_or_default();
         return line;
     }
     if facts.phase_seconds < PATIENCE_SECONDS {
         let sentence = match sound_alone {
-            true => "Data arrives; waiting for the first sound.",
-            false => "Data arrives; waiting for the first whole picture.",
+            true => "Data is arriving; waiting for the first sound.",
+            false => "Data is arriving; waiting for the first complete picture.",
         };
         return Line::new("receiving", sentence, "");
     }
     if facts.program.is_none() {
         return Line::new(
             "receiving",
-            "Data arrives, but no programme has been found in it so far.",
-            "If this stays, the stream has no programme tables, or the address is not that of a television channel.",
+            "Data is arriving, but no programme has been found in it so far.",
+            "If this persists, the stream has no programme tables, or this is not a television channel.",
         );
     }
     let sentence = match sound_alone {
-        true => "Data arrives, but no sound can begin yet.",
-        false => "Data arrives, but no picture can begin yet: no key frame has come.",
+        true => "Data is arriving, but the sound cannot start yet.",
+        false => "Data is arriving, but the picture cannot start yet: no key frame has arrived.",
     };
-    Line::new("receiving", sentence, "If this stays, the stream is scrambled or damaged.")
+    Line::new("receiving", sentence, "If this persists, the stream is encrypted or damaged.")
 }
 
 fn moving(facts: &Facts, refused: Option<String>) -> Line {
@@ -234,8 +229,8 @@ fn moving(facts: &Facts, refused: Option<String>) -> Line {
             Some(program.notes.join(" "))
         } else if without_picture && program.picture {
             let sentence = match facts.has_shown {
-                true => "The picture comes back with its next undamaged key frame.",
-                false => "The picture begins with its first undamaged key frame.",
+                true => "The picture will return at the next undamaged key frame.",
+                false => "The picture will start at the first undamaged key frame.",
             };
             Some(sentence.to_owned())
         } else if facts.playing.behind {
@@ -245,8 +240,8 @@ fn moving(facts: &Facts, refused: Option<String>) -> Line {
         }
     });
     let sentence = match (without_picture, missing, facts.playing.behind) {
-        (true, ..) => "Playing the sound alone.",
-        (false, Some(_), _) => "Playing without the sound.",
+        (true, ..) => "Audio only.",
+        (false, Some(_), _) => "Playing without sound.",
         (false, None, true) => "Playing behind live.",
         (false, None, false) => "Playing live.",
     };
@@ -258,10 +253,11 @@ fn moving(facts: &Facts, refused: Option<String>) -> Line {
 /// Why the sound cannot be decoded, and whether that may change.
 fn sound_missing(missing: &SoundMissing) -> String {
     let what = match missing.reason.as_str() {
-        "" => "Its decoder broke down".to_owned(),
-        reason => format!("Its decoders could not be loaded ({})", reason.trim_end_matches('.')),
+        "" if missing.again => "The decoder crashed".to_owned(),
+        "" => "The decoder keeps crashing".to_owned(),
+        reason => format!("The decoders could not be loaded ({})", reason.trim_end_matches('.')),
     };
-    what + if missing.again { "; that is tried again." } else { " again and again. Press Play to try it once more." }
+    what + if missing.again { "; trying again." } else { ". Press Play to try again." }
 }
 
 fn refused_sentence(refused: &[String]) -> Option<String> {

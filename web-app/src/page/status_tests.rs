@@ -71,7 +71,7 @@ fn a_group_without_traffic_is_told_with_what_to_check() {
     facts.status = Some(Status { phase: Phase::Joined, sentence, advice: None, relay: None });
     assert_eq!(line(&facts).advice, "");
     facts.phase_seconds = 10.0;
-    assert!(line(&facts).advice.contains("nobody sends to this group"));
+    assert!(line(&facts).advice.contains("nothing is being sent to this group"));
 }
 
 #[test]
@@ -124,11 +124,11 @@ fn sound_without_its_picture_is_told_with_the_reason() {
     facts.program = Some(Program { playable: true, picture: true, ..Program::default() });
     facts.has_shown = true;
     let waiting = line(&facts);
-    assert_eq!((waiting.phase, waiting.sentence.as_str()), ("playing", "Playing the sound alone."));
+    assert_eq!((waiting.phase, waiting.sentence.as_str()), ("playing", "Audio only."));
     assert!(waiting.advice.contains("next undamaged key frame"));
     facts.has_shown = false;
     let never_seen = line(&facts).advice;
-    assert!(never_seen.contains("first undamaged key frame") && !never_seen.contains("comes back"));
+    assert!(never_seen.contains("first undamaged key frame") && !never_seen.contains("return"));
     let missing = vec![codec_name("hevc").to_owned()];
     facts.program = Some(Program { playable: true, missing, ..Program::default() });
     assert_eq!(line(&facts).advice, "The channel also has HEVC, which cannot be played yet.");
@@ -140,7 +140,7 @@ fn sound_without_its_picture_is_told_with_the_reason() {
 #[test]
 fn data_that_gives_no_picture_is_told_by_its_cause() {
     let mut facts = receiving_facts();
-    assert!(line(&facts).sentence.contains("waiting for the first whole picture"));
+    assert!(line(&facts).sentence.contains("waiting for the first complete picture"));
     facts.phase_seconds = 10.0;
     assert!(line(&facts).sentence.contains("no programme"));
     facts.program = Some(Program { playable: true, picture: true, ..Program::default() });
@@ -151,7 +151,7 @@ fn data_that_gives_no_picture_is_told_by_its_cause() {
     assert_eq!((line(&facts).phase, line(&facts).sentence), ("failed", "This programme is encrypted.".to_owned()));
     (facts.has_played, facts.has_shown) = (true, true);
     facts.program = Some(Program { playable: true, ..Program::default() });
-    assert!(line(&facts).sentence.contains("stands still"));
+    assert!(line(&facts).sentence.contains("Buffering"));
     facts.not_ts = true;
     assert_eq!(line(&facts).phase, "failed");
 }
@@ -168,7 +168,7 @@ fn of_a_radio_nothing_is_said_about_pictures() {
     facts.recovering = true;
     lines.push(line(&facts));
     for line in lines {
-        assert!(line.sentence.contains("sound"), "{line:?}");
+        assert!(line.sentence.contains("sound") || line.sentence == "Buffering…", "{line:?}");
         assert!(!line.sentence.contains("picture") && !line.sentence.contains("frame"), "{line:?}");
     }
 }
@@ -181,16 +181,19 @@ fn sound_that_cannot_be_decoded_is_told_with_the_reason_and_what_becomes_of_it()
     facts.program = Some(Program { playable: true, picture: true, ..Program::default() });
     facts.sound_missing = Some(SoundMissing { reason: "Failed to fetch.".into(), again: true });
     let line = super::line(&facts);
-    assert_eq!((line.phase, line.sentence.as_str()), ("playing", "Playing without the sound."));
-    assert_eq!(line.advice, "Its decoders could not be loaded (Failed to fetch); that is tried again.");
+    assert_eq!((line.phase, line.sentence.as_str()), ("playing", "Playing without sound."));
+    assert_eq!(line.advice, "The decoders could not be loaded (Failed to fetch); trying again.");
     facts.sound_missing = Some(SoundMissing { reason: String::new(), again: false });
     let given_up = super::line(&facts).advice;
-    assert!(given_up.contains("broke down again and again. Press Play"), "{given_up}");
+    assert!(given_up.contains("keeps crashing. Press Play"), "{given_up}");
 
     facts.picture = Picture::None;
     facts.program = Some(Program { playable: true, ..Program::default() });
     let radio = super::line(&facts);
-    assert_eq!((radio.sentence.as_str(), radio.advice), ("Data arrives, but its sound cannot be heard.", given_up));
+    assert_eq!(
+        (radio.sentence.as_str(), radio.advice),
+        ("Data is arriving, but its sound cannot be decoded.", given_up)
+    );
 }
 
 #[test]

@@ -154,10 +154,7 @@ impl App {
             Err(error) if !begun => self.show_address_error(Some(&error)),
             Ok(url) if url.lacks_required_source() => {
                 self.show_address_error(None);
-                set_text(
-                    &self.elements.url_hint,
-                    "This group is for joins with a source: write amt://SOURCE@GROUP:PORT.",
-                );
+                set_text(&self.elements.url_hint, "This group needs a source (SSM): write amt://SOURCE@GROUP:PORT.");
             }
             _ => self.show_address_error(None),
         }

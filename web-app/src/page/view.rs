@@ -97,7 +97,7 @@ impl App {
             blocked || (silent && store::get("sound").as_deref() != Some("off") && is_new(&mut self.asked_since));
         elements.unmute.set_hidden(!asks);
         set_data(&elements.unmute, "blocked", if blocked { "true" } else { "false" });
-        set_text(&elements.unmute_label, if blocked { "Start the picture" } else { "Turn sound on" });
+        set_text(&elements.unmute_label, if blocked { "Start playback" } else { "Turn sound on" });
         let (does, name) = if tuned { ("stop", "Stop") } else { ("play", "Play") };
         if elements.stop.get_attribute("data-does").as_deref() != Some(does) {
             set_data(&elements.stop, "does", does);

@@ -253,7 +253,7 @@ impl State {
                 if self.recovery.is_recent(now) {
                     self.lineup.refused_again(track, now);
                 }
-                Err(End::Broken(format!("the browser refused what the {track} buffer was given")))
+                Err(End::Broken(format!("the browser rejected data for the {track} buffer")))
             }
         };
         match result {

@@ -45,7 +45,7 @@ impl State {
         match self.watch.look(&Seen { now, position, ahead, next_start, seeking: self.video.seeking() }) {
             Step::Go => {}
             Step::Jump(to) => return self.jump(to),
-            Step::Recover => return self.recover("the picture stood still though there was more to play".into()),
+            Step::Recover => return self.recover("playback stalled although data was buffered".into()),
         }
         let untold = now - self.frame_told > FRAMES_UNTOLD;
         if untold && tracks.video && self.watch.plays_on(now) {

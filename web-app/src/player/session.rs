@@ -42,7 +42,7 @@ impl End {
     /// For people who look for the cause.
     pub(super) fn reason(self) -> String {
         match self {
-            Self::Full => "the browser's buffer is full, and nothing in it can be spared".into(),
+            Self::Full => "the browser's buffer is full, and nothing in it can be removed".into(),
             Self::Broken(reason) => reason,
         }
     }

@@ -113,7 +113,7 @@ impl Decoders {
         match self.module.condition() {
             Condition::Loading => {
                 let late = matches!(self.stage, Stage::Loading(since) if self.now_ms - since >= LOADED_WITHIN_MS);
-                return late.then(|| Some(self.fail("they do not arrive".into())));
+                return late.then(|| Some(self.fail("timed out".into())));
             }
             Condition::NotLoaded(reason) => return Some(Some(self.fail(reason))),
             Condition::Broken => {
@@ -132,7 +132,7 @@ impl Decoders {
             let Some(decoder) = self.module.decoder(codec) else {
                 // An older module, out of some cache: the next one may know it.
                 self.wanted.push(codec);
-                return Some(Some(self.fail("it knows no such codec".into())));
+                return Some(Some(self.fail("unknown codec".into())));
             };
             give(codec, decoder);
             self.given.push(codec);

@@ -82,7 +82,7 @@ async fn import(load: u32) -> Instance {
     }
     match Reflect::get(&js_sys::global(), &FACTORY.into()).map(JsCast::dyn_into) {
         Ok(Ok(factory)) => Instance::Ready(factory),
-        _ => Instance::NotLoaded("the module does not offer them".into()),
+        _ => Instance::NotLoaded("the module does not export them".into()),
     }
 }
 

@@ -70,7 +70,7 @@ impl Release {
                     let stands_in = kind == StreamKind::Audio && self.switches_to().is_some();
                     Some(absence(kind, selected && !stands_in).into())
                 } else if self.refused == Some(stream.pid) {
-                    Some("The sound is coded in a form that browsers do not play.".into())
+                    Some("The sound is in a format that browsers do not play.".into())
                 } else if selected {
                     None
                 } else {
@@ -99,9 +99,9 @@ impl Release {
 /// Says that a stream is announced and does not come: what is played, or what another one stands in for.
 const fn absence(kind: StreamKind, selected: bool) -> &'static str {
     match (kind, selected) {
-        (StreamKind::Video, true) => "The picture is announced but does not come.",
-        (_, true) => "The sound is announced but does not come.",
-        (StreamKind::Video, false) => "The picture that is announced first does not come; another one is shown.",
-        (_, false) => "The sound that is announced first does not come; another one plays.",
+        (StreamKind::Video, true) => "A picture is announced, but none arrives.",
+        (_, true) => "Sound is announced, but none arrives.",
+        (StreamKind::Video, false) => "The first announced picture is missing; another one is shown.",
+        (_, false) => "The first announced sound track is missing; another one is playing.",
     }
 }

@@ -247,7 +247,7 @@ impl Content {
         let (name, what) = match (self, self.kind()) {
             (Self::Data(_), _) => return None,
             (content, _) if content.plays_as(takes).is_some() => return None,
-            (Self::Unknown, _) => return Some("What this stream carries is not known.".into()),
+            (Self::Unknown, _) => return Some("The type of this stream is unknown.".into()),
             (content, StreamKind::Video) => (content.label(), "video"),
             (content, _) => (content.label(), "sound"),
         };
