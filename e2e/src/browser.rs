@@ -82,7 +82,7 @@ impl Browser {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").env("TMPDIR", stage.dir());
         let mut driver = Process::start(&name, &mut command, stage.dir())
-            .context("chromedriver does not start (`cargo xtask setup` installs it)")?;
+            .context("cannot start chromedriver (`cargo xtask setup` installs it)")?;
         let port = port(&mut driver, "started successfully on port ").await?;
         let mut flags: Vec<_> = FLAGS.iter().chain(more).map(ToString::to_string).collect();
         flags.push(format!("--user-data-dir={}", profile.display()));
@@ -91,7 +91,7 @@ impl Browser {
             "goog:chromeOptions": { "args": flags },
             "goog:loggingPrefs": { "browser": "ALL" },
         });
-        let client = session(port, capabilities).await.context("Chromium does not start")?;
+        let client = session(port, capabilities).await.context("cannot start Chromium")?;
         Ok(Self { kind: Kind::Chromium, client, driver, profile })
     }
 
@@ -102,7 +102,7 @@ impl Browser {
         // Firefox does not like another user's home, which root's may be.
         command.args(["--port", "0", "--profile-root"]).arg(&profile).env("TMPDIR", stage.dir()).env("HOME", &profile);
         let mut driver = Process::start(&name, &mut command, stage.dir())
-            .context("geckodriver does not start (`cargo xtask test --full` installs it)")?;
+            .context("cannot start geckodriver (`cargo xtask test --full` installs it)")?;
         let port = port(&mut driver, "Listening on 127.0.0.1:").await?;
         let capabilities = json!({
             "moz:firefoxOptions": {
@@ -111,7 +111,7 @@ impl Browser {
                 "prefs": { "media.autoplay.default": 0, "media.autoplay.blocking_policy": 0 },
             },
         });
-        let client = session(port, capabilities).await.context("Firefox does not start")?;
+        let client = session(port, capabilities).await.context("cannot start Firefox")?;
         Ok(Self { kind: Kind::Firefox, client, driver, profile })
     }
 

@@ -27,7 +27,7 @@ pub async fn within<T>(limit: Duration, what: &str, mut ask: impl AsyncFnMut() -
             return Ok(answer);
         }
         if begun.elapsed() > limit {
-            let context = format!("waited {limit:?} in vain: {what}");
+            let context = format!("not reached within {limit:?}: {what}");
             match answer {
                 Err(error) => return Err(error).context(context),
                 Ok(_) => bail!(context),

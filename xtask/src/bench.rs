@@ -9,30 +9,30 @@ use clap::Subcommand;
 /// What to measure.
 #[derive(Subcommand)]
 pub(crate) enum Bench {
-    /// From the time the demo's relay has sent a frame to the time it is on screen, in headless Chromium.
+    /// Delay from the demo relay sending a frame to the frame on screen, in headless Chromium.
     Latency {
-        /// Seconds to measure, after five to settle.
+        /// Seconds to measure, after five seconds to settle.
         #[arg(long, default_value_t = 30)]
         seconds: u32,
     },
-    /// How soon a page shows a channel that the helper receives already, in headless Chromium.
+    /// Start-up time of a page for a channel that the helper already receives, in headless Chromium.
     SecondPage {
-        /// How often the page is opened.
+        /// How many times to open the page.
         #[arg(long, default_value_t = 20)]
         runs: u32,
-        /// Prints what happens on the way as well.
+        /// Also print the intermediate steps.
         #[arg(long)]
         steps: bool,
     },
-    /// What 1 to 200 pages with one channel of 8 Mbit/s cost, and whether each of them gets all of it.
+    /// Cost of 1 to 200 pages with one channel of 8 Mbit/s, and whether each page receives all of it.
     Viewers,
-    /// The gateway at 1,000 to 100,000 packets a second, beside a bare receive loop. Needs root.
+    /// The gateway at 1,000 to 100,000 packets per second, compared with a bare receive loop. Needs root.
     Gateway {
-        /// The helper and the loop as an ordinary user: the kernel limits their receive buffers.
+        /// Run the helper and the loop as an ordinary user, with receive buffers limited by the kernel.
         #[arg(long)]
         without_root: bool,
     },
-    /// The segmenter in wasm beside other players' code, in Node: throughput, longest push, processor time, memory.
+    /// The segmenter in wasm compared with other players' code, in Node: throughput, longest push, CPU time, memory.
     Segmenter(segmenter::Options),
 }
 

@@ -25,7 +25,7 @@ pub(crate) fn run(open: bool, helper: &[String]) -> Result<()> {
         let this = std::env::current_exe().context("cannot find this program")?;
         exec::program(this).args(["open-when-served", &address]).spawn().context("cannot wait for the page")?;
     }
-    println!("\n   Open http://{address}/ in a browser. Ctrl-C ends the demo.\n");
+    println!("\n   Open http://{address}/ in a browser. Press Ctrl-C to stop the demo.\n");
     // In our place rather than as our child: Ctrl-C and every other signal are the helper's own then.
     let mut command = exec::program(helper_binary());
     Err(command.arg("demo").args(helper).exec()).with_context(|| format!("cannot start {}", exec::shown(&command)))
@@ -55,7 +55,7 @@ fn helper_binary() -> std::path::PathBuf {
 /// Makes `to` like `from` and leaves alone what is the same already: the helper takes `dist/` in, and is
 /// compiled again when a file there is newer. Says how many files it wrote or removed.
 fn mirror(from: &Path, to: &Path) -> Result<usize> {
-    fs::create_dir_all(to).with_context(|| format!("cannot make {}", to.display()))?;
+    fs::create_dir_all(to).with_context(|| format!("cannot create {}", to.display()))?;
     let mut changed = 0;
     let wanted = names(from)?;
     for name in names(to)?.difference(&wanted) {

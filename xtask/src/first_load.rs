@@ -34,7 +34,7 @@ pub(crate) fn check(page: &Path) -> Result<()> {
     }
     println!("   {sum:>9} B  of {LIMIT} B");
     if sum > LIMIT {
-        bail!("the first load is {sum} B with gzip, and may be {LIMIT} B");
+        bail!("the first load is {sum} B with gzip; the limit is {LIMIT} B");
     }
     Ok(())
 }

@@ -14,7 +14,7 @@ mod test;
 use clap::{Parser, Subcommand, ValueEnum};
 use std::process::ExitCode;
 
-/// Builds, shows and tests the player.
+/// Builds, demonstrates and tests the player.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
 struct Options {
@@ -24,29 +24,29 @@ struct Options {
 
 #[derive(Subcommand)]
 enum Task {
-    /// Installs the tools that are missing, or prints the line that would.
+    /// Installs missing tools, or prints the command to install them.
     Setup {
-        /// What the tools are wanted for.
+        /// What the tools are needed for.
         #[arg(long = "for", value_enum, default_value_t = Purpose::Test)]
         purpose: Purpose,
     },
-    /// Builds page and helper, and plays the embedded clip through an AMT tunnel on this machine.
+    /// Builds the page and the helper, and plays the built-in clip through an AMT tunnel on this machine.
     Demo {
-        /// Opens the page in the browser as soon as it is served.
+        /// Open the page in the browser as soon as it is served.
         #[arg(long)]
         open: bool,
-        /// Handed to `amt-helper demo`, after `--`.
+        /// Arguments for `amt-helper demo`, after `--`.
         #[arg(last = true)]
         helper: Vec<String>,
     },
-    /// Everything that must hold: formatting, clippy, tests on the host, in wasm, and end to end in Chromium.
+    /// Runs all checks: formatting, clippy, tests on the host, in wasm, and end to end in Chromium.
     Test {
-        /// Also lets the helper work with a relay that nobody here wrote, and plays every codec in Firefox (quicast-amt,
-        /// firefox-esr and geckodriver are installed when they are missing), and runs every bench for a moment.
+        /// Also test the helper with a third-party relay, play every codec in Firefox (quicast-amt,
+        /// firefox-esr and geckodriver are installed if missing), and run every benchmark briefly.
         #[arg(long)]
         full: bool,
     },
-    /// Measures.
+    /// Runs a benchmark.
     Bench {
         #[command(subcommand)]
         bench: bench::Bench,
@@ -62,11 +62,11 @@ enum Task {
 /// What the tools are wanted for.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
 enum Purpose {
-    /// Building page and helper.
+    /// Building the page and the helper.
     Demo,
-    /// That, and the tests: Chromium, its driver, wasm-pack, ffmpeg, network namespaces.
+    /// As for `demo`, plus the tests: Chromium, its driver, wasm-pack, ffmpeg, network namespaces.
     Test,
-    /// That, and `test --full`: another relay, another browser.
+    /// As for `test`, plus `test --full`: another relay, another browser.
     FullTest,
 }
 

@@ -54,7 +54,7 @@ pub(crate) fn run(purpose: Purpose) -> Result<()> {
     if !to_run_by_hand.is_empty() {
         bail!("some tools are missing; please run\n\n    {}\n", to_run_by_hand.join("\n    "));
     }
-    println!("   all tools are there ({})", seconds(begun.elapsed()));
+    println!("   all tools are installed ({})", seconds(begun.elapsed()));
     Ok(())
 }
 
@@ -77,7 +77,7 @@ fn wasm_target() -> Result<(), ByHand> {
     let what = "target wasm32-unknown-unknown";
     let libraries = exec::output(&mut exec::line("rustc --print target-libdir --target wasm32-unknown-unknown"));
     if libraries.is_some_and(|dir| Path::new(&dir).is_dir()) {
-        println!("   {what}: there");
+        println!("   {what}: already installed");
         return Ok(());
     }
     install(what, &mut exec::line("rustup target add wasm32-unknown-unknown"))
@@ -86,7 +86,7 @@ fn wasm_target() -> Result<(), ByHand> {
 fn rust_component(component: &str) -> Result<(), ByHand> {
     let program = if component == "rustfmt" { "fmt" } else { component };
     if exec::output(&mut exec::line(&format!("cargo {program} --version"))).is_some() {
-        println!("   {component}: there");
+        println!("   {component}: already installed");
         return Ok(());
     }
     install(component, &mut exec::line(&format!("rustup component add {component}")))
@@ -113,12 +113,12 @@ fn cargo_tool(program: &str, package: &str, version: &str, flags: &[&str]) -> Re
     let found = exec::output(exec::program(program).arg("--version"));
     let found = found.as_deref().and_then(|line| line.split_whitespace().nth(1));
     if found == Some(version) {
-        println!("   {what}: there");
+        println!("   {what}: already installed");
         return Ok(());
     }
     let mut command = cargo_install(package, version, flags);
     if let Some(found) = found {
-        println!("   {what}: {found} is there and stays; this project's goes to {}", exec::own_tools().display());
+        println!("   {what}: keeping {found}; this project's version goes to {}", exec::own_tools().display());
         command.arg("--root").arg(exec::own_tools());
     }
     install(&what, &mut command)
@@ -130,7 +130,7 @@ fn other_relay() -> Result<(), ByHand> {
     let what = format!("quicast-amt {QUICAST}");
     let listed = exec::output(exec::line("cargo install --list --root").arg(exec::own_tools()));
     if listed.is_some_and(|list| list.lines().any(|line| line == format!("quicast-amt v{QUICAST}:"))) {
-        println!("   {what}: there");
+        println!("   {what}: already installed");
         return Ok(());
     }
     let flags = ["--locked", "--features", "driad,metrics,shared-upstream,pmtu-feedback"];
@@ -186,7 +186,7 @@ fn debian_packages(packages: &[Package]) -> Result<(), ByHand> {
     let is_root = exec::output(&mut exec::line("id -u")).as_deref() == Some("0");
     let has_apt = exec::output(&mut exec::line("apt-get --version")).is_some();
     if !has_apt {
-        return Err(format!("(with your system's installer) what Debian calls {packages}"));
+        return Err(format!("(with your system's package manager) the equivalent of the Debian packages {packages}"));
     }
     if !is_root {
         return Err(by_hand);
@@ -198,7 +198,7 @@ fn debian_packages(packages: &[Package]) -> Result<(), ByHand> {
     };
     let mut get = apt(&format!("install -y --no-install-recommends {packages}"));
     install(&packages, &mut get).or_else(|_| {
-        println!("   the package lists may be missing or old: fetching them, and once more");
+        println!("   the package lists may be missing or outdated: updating them and retrying");
         exec::run(&mut apt("update")).map_err(|_| by_hand.clone())?;
         install(&packages, &mut get).map_err(|_| by_hand)
     })

@@ -13,10 +13,10 @@ use std::time::{Duration, Instant};
 /// Sends forged AMT messages to a gateway.
 #[derive(Parser)]
 struct Options {
-    /// The address and port that the messages come from.
+    /// Source address and port of the messages.
     #[arg(long)]
     from: SocketAddrV4,
-    /// The gateway's.
+    /// Address and port of the gateway.
     #[arg(long)]
     to: SocketAddrV4,
     /// The relay that the gateway uses.
@@ -25,13 +25,13 @@ struct Options {
     /// The source of the joined channel.
     #[arg(long)]
     source: Ipv4Addr,
-    /// Its group and port.
+    /// Group and port of the joined channel.
     #[arg(long)]
     group: SocketAddrV4,
-    /// How many messages.
+    /// Number of messages.
     #[arg(long)]
     count: u32,
-    /// How many of them in a second.
+    /// Messages per second.
     #[arg(long)]
     per_second: u32,
 }

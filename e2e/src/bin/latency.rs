@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-/// Plays the demo in headless Chromium and measures from the relay's sending to the screen.
+/// Plays the demo in headless Chromium and measures the delay from the relay sending a frame to the screen.
 #[derive(Parser)]
 struct Options {
     /// Seconds to measure, after the player has settled.
@@ -18,7 +18,7 @@ struct Options {
     /// Seconds to let it settle.
     #[arg(long, default_value_t = 10)]
     settle: u64,
-    /// Writes what the player does, four times a second, to this file.
+    /// Write the player's state to this file, four times a second.
     #[arg(long)]
     trace: Option<PathBuf>,
 }
@@ -51,7 +51,7 @@ async fn main() -> Result<()> {
     let sent = read_frame_log(&fs::read_to_string(&log).context("the relay wrote no frame log")?)?;
     let found = delays(&sent, &record.frames);
     ensure!(!found.displayed.is_empty(), "no frame was shown whose strip could be read");
-    println!("From the relay's sending the last packet of a frame to the frame on screen, H.264 with AAC at 25 fps,");
+    println!("From the relay sending the last packet of a frame to the frame on screen, H.264 with AAC at 25 fps,");
     println!(
         "{} s after {} s to settle, in headless Chromium on this machine, software decoding:",
         options.seconds, options.settle

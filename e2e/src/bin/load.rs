@@ -9,42 +9,42 @@ use serde::Serialize;
 use std::net::{SocketAddr, SocketAddrV4};
 use std::rc::Rc;
 
-/// Sends, receives or watches for a bench. Prints "began", and its result as JSON at the end.
+/// Sends, receives or watches for a benchmark. Prints "began", and its result as JSON at the end.
 #[derive(Parser)]
 enum Options {
     /// A relay that sends a stream to the first gateway that joins.
     Send {
-        /// Where it listens.
+        /// Address to listen on.
         #[arg(long)]
         bind: SocketAddrV4,
-        /// Sends here at once, without a gateway.
+        /// Send to this address at once, without a gateway.
         #[arg(long)]
         to: Option<SocketAddrV4>,
-        /// Datagrams of 1,316 bytes a second.
+        /// Datagrams of 1,316 bytes per second.
         #[arg(long)]
         rate: u32,
-        /// How long.
+        /// Duration in seconds.
         #[arg(long)]
         seconds: f64,
     },
     /// A bare receive loop.
     Bare {
-        /// Where it listens.
+        /// Address to listen on.
         #[arg(long)]
         bind: SocketAddr,
-        /// Bytes of receive buffer.
+        /// Receive buffer size in bytes.
         #[arg(long)]
         buffer: usize,
     },
-    /// Pages that only count.
+    /// Pages that only count frames.
     Watch {
-        /// Where the helper serves.
+        /// Address of the helper.
         #[arg(long)]
         helper: SocketAddr,
         /// The channel.
         #[arg(long)]
         url: String,
-        /// How many pages.
+        /// Number of pages.
         #[arg(long, default_value_t = 1)]
         pages: usize,
     },

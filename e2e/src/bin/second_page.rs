@@ -8,13 +8,13 @@ use clap::Parser;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// Opens the page again and again while the helper receives the demo, and prints when what happens.
+/// Opens the page repeatedly while the helper receives the demo, and prints the time of each step.
 #[derive(Parser)]
 struct Options {
-    /// How often.
+    /// Number of runs.
     #[arg(long, default_value_t = 20)]
     runs: u32,
-    /// Prints what happens on the way as well.
+    /// Also print the intermediate steps.
     #[arg(long)]
     steps: bool,
 }
@@ -51,7 +51,7 @@ async fn main() -> Result<()> {
     ensure!(!all.is_empty(), "no runs");
     let cold = cold.unwrap_or_default();
     println!(
-        "A second page in headless Chromium on this machine, the channel being received already, {} runs:",
+        "A second page in headless Chromium on this machine, with the channel already being received, {} runs:",
         options.runs
     );
     let mut rows: Vec<(String, Vec<f64>)> = all.into_iter().filter(|(name, _)| name != "frames").collect();

@@ -6,10 +6,10 @@ use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-/// Plays a transport stream round and round through a relay of its own, and prints the address of its channel.
+/// Plays a transport stream in a loop through its own relay, and prints the address of the channel.
 #[derive(Parser)]
 struct Options {
-    /// The transport stream, in packets of 188 bytes; its own clock says how fast it goes
+    /// The transport stream, in packets of 188 bytes; its own clock sets the pace
     #[arg(value_name = "FILE.ts")]
     file: PathBuf,
 }

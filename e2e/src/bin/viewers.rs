@@ -14,16 +14,16 @@ use std::time::Duration;
 /// Before the measurement: pages connect, buffers fill.
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// Serves one channel to more and more pages that only count, and prints what each number of them costs.
+/// Serves one channel to an increasing number of pages that only count frames, and prints the cost.
 #[derive(Parser)]
 struct Options {
-    /// Numbers of pages.
+    /// Numbers of pages to test.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 10, 50, 100, 200])]
     pages: Vec<usize>,
     /// The channel's rate in Mbit/s.
     #[arg(long, default_value_t = 8.0)]
     megabits: f64,
-    /// Seconds to measure for each.
+    /// Seconds per measurement.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
 }
@@ -33,10 +33,10 @@ async fn main() -> Result<()> {
     let options = Options::parse();
     let rate = (options.megabits * 1e6 / 8.0 / PAYLOAD as f64).round() as u32;
     println!(
-        "One channel of {} Mbit/s ({rate} datagrams of {PAYLOAD} bytes a second), pages that only count, {} s each.",
+        "One channel of {} Mbit/s ({rate} datagrams of {PAYLOAD} bytes per second), pages that only count frames, {} s per run.",
         options.megabits, options.seconds
     );
-    println!("Processor time in per cent of one; delay from the kernel's receive time to the page's reading.");
+    println!("CPU time in per cent of one core; delay from the kernel's receive time to the page reading it.");
     println!("pages   helper   a page  client   frames/s   missing   p50 ms   p99 ms   memory   a page   peak");
     let mut idle = None;
     for &pages in &options.pages {

@@ -20,13 +20,13 @@ const STREAM: &str = "-f lavfi -i testsrc2=s=1920x1080:r=30:d=60,noise=alls=16:a
 /// How to measure.
 #[derive(clap::Args)]
 pub(crate) struct Options {
-    /// How often each player takes the stream with each size of chunks; the medians are printed.
+    /// Number of runs per player and chunk size; the medians are printed.
     #[arg(long, default_value_t = 5)]
     runs: usize,
-    /// Only these, such as `amt-player` or `"copy in wasm"`.
+    /// Measure only these, such as `amt-player` or `"copy in wasm"`.
     #[arg(long, value_parser = PLAYERS)]
     only: Vec<String>,
-    /// Also measures on the host, with criterion, and counts how soon access units leave the segmenter.
+    /// Also measure on the host with criterion, and how soon access units leave the segmenter.
     #[arg(long)]
     native: bool,
 }
