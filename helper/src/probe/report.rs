@@ -250,7 +250,7 @@ fn remarks(stream: &Figures, seconds: f64) -> Vec<String> {
                 ));
             } else if video.key_frames > 0 && video.random_access_points == 0 {
                 remarks.push(format!(
-                    "The key frames on PID {pid} are not marked (random_access_indicator): joining takes longer."
+                    "The key frames on PID {pid} are not marked (random_access_indicator): joining may take longer."
                 ));
             }
         }

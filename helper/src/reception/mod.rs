@@ -268,12 +268,10 @@ impl<C: Consumer> Reception<'_, C> {
                 }
             }
             (News::Gone, Way::Tunnel(relay)) => {
-                self.step(&format!(
-                    "The helper made a mistake of its own in the tunnel to {relay}; opening another one."
-                ));
+                self.step(&format!("Internal error in the tunnel to {relay}; opening another one."));
             }
             (News::Gone, Way::Native) => {
-                self.step("The helper made a mistake of its own with native multicast; joining anew.");
+                self.step("Internal error with native multicast; joining again.");
             }
             (News::Connected, _) | (News::Event(_), Way::Native) => {}
         }

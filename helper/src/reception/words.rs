@@ -272,7 +272,7 @@ impl Narrator {
             self.status(
                 Phase::Silent,
                 sentence,
-                Some("If this continues, the sender or a network on the path has failed."),
+                Some("If this continues, the sender has stopped, or a network on the path has failed."),
             )
         } else {
             let sentence = format!("Joined {}, but no data has arrived ({seconds} s).", self.channel);

@@ -20,7 +20,7 @@ pub(crate) struct Files {
 
 impl Files {
     pub(crate) fn new(directory: PathBuf, begin_at: u32) -> Result<Self> {
-        std::fs::create_dir_all(&directory).with_context(|| format!("cannot make {}", directory.display()))?;
+        std::fs::create_dir_all(&directory).with_context(|| format!("cannot create {}", directory.display()))?;
         Ok(Self { directory, open: [None, None], begun: [0; 2], before: begin_at + 1, anew: false })
     }
 
