@@ -405,10 +405,16 @@ async fn a_page_that_names_one_relay_after_another_keeps_nobody_else_from_the_ch
     let mut page = Page::open(address).await;
     page.tune(&url).await;
     relay.wait_for_join(GROUP);
-    let mut stream = Stream::default();
+    let sender = tokio::spawn(async move {
+        let mut stream = Stream::default();
+        loop {
+            relay.send(&stream.datagram());
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
     for _ in 0..20 {
-        relay.send(&stream.datagram());
         page.frame().await;
     }
+    sender.abort();
     flood.abort();
 }
