@@ -148,3 +148,43 @@ async fn a_tunnel_that_comes_to_grief_says_so_to_its_channels_and_another_takes_
     }
     assert!(!told(&later, |news| matches!(news, News::Gone)));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_relay_that_loses_more_than_another_is_left_and_nothing_is_lost_or_doubled_by_that() {
+    const LOST: u32 = 5;
+    let (lossy, whole) = (Arc::new(TestRelay::start()), Arc::new(TestRelay::start()));
+    let helper = Helper::serve(&[]);
+    let mut page = Page::open(helper.address()).await;
+    page.tune(&format!("{},{}", lossy.url(), whole.address)).await;
+    lossy.wait_for_join(GROUP);
+    let (first, second) = (Arc::clone(&lossy), Arc::clone(&whole));
+    let sender = tokio::spawn(async move {
+        let mut stream = Stream::default();
+        for number in 0_u32.. {
+            let datagram = stream.datagram();
+            if number % 10 != LOST {
+                first.send(&datagram);
+            }
+            second.send(&datagram);
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+    let mut numbers: Vec<u32> = Vec::new();
+    let (mut after, deadline) = (0, Instant::now() + 3 * crate::common::PATIENCE);
+    while after < 1000 {
+        assert!(Instant::now() < deadline, "it is not left");
+        let (_, ts) = page.frame().await;
+        // The video packets carry the numbers of their datagrams.
+        let video = ts.chunks(188).filter(|packet| packet[1..3] == [1, 1] && packet[4] == 0);
+        numbers.extend(video.map(|packet| u32::from_be_bytes(packet[4..8].try_into().unwrap())));
+        after += u32::from(lossy.left(GROUP) > 0);
+    }
+    sender.abort();
+    assert!(numbers.is_sorted(), "nothing comes again");
+    numbers.dedup();
+    let missing: Vec<u32> = numbers.windows(2).flat_map(|pair| pair[0] + 1..pair[1]).collect();
+    assert!(missing.iter().all(|number| number % 10 == LOST), "{missing:?}");
+    let last_missing = missing.last().copied().unwrap_or(0);
+    assert!(numbers.last().unwrap() - last_missing > 500, "nothing is missing behind that");
+    assert_eq!(whole.left(GROUP), 0);
+}
