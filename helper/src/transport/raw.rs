@@ -61,8 +61,8 @@ impl RawSenders {
             return Err(io::Error::new(ErrorKind::Unsupported, "raw packets cannot be sent to link-local addresses"));
         }
         let address = local_address(relay.ip())?;
-        let lent = sockets.for_relay(relay.ip(), |local, of| {
-            let (first, again) = (local.port() == PORT, of == relay.ip());
+        let lent = sockets.for_relay(relay.ip(), |local, again| {
+            let first = local.port() == PORT;
             (local.ip() == address && (first || again)).then_some(first)
         })?;
         let bound = lent.bound;

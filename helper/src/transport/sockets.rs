@@ -6,7 +6,8 @@
 //! process never might, sockets have what the system allows.
 //!
 //! Closing gives them back. Linux never frees a socket of the port it was bound to, so that it serves who would
-//! bind it so again: the next tunnel to that relay, the next join of that group. Until then it takes nothing in.
+//! bind it so again: the next tunnel to that relay, the next join of that group. Until then it takes nothing in. When
+//! all are bound, a tunnel takes one of another relay's, as any port will do; a group has no such choice.
 
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::io::{self, ErrorKind};
@@ -16,14 +17,18 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::debug;
 
 use nix::libc;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
 
 /// Bytes of receive buffer to ask for: a quarter of a second at 1 Gbit/s.
 const RECEIVE_BUFFER: usize = 32 << 20;
-/// Sockets of each IP version that are made while the process may still enlarge them.
-const MADE_BEFORE: usize = 64;
-/// How many of them native joins leave to tunnels: there are more channels than relays.
-const FOR_TUNNELS: usize = MADE_BEFORE / 2;
+/// Sockets of each IP version that are made while the process may still enlarge them: so many where it may have
+/// [`OPEN_FILES`], else few. Each group and port that is joined natively takes one for good.
+const MADE_BEFORE: usize = 256;
+const FEW_MADE_BEFORE: usize = 64;
+const OPEN_FILES: u64 = 4096;
+/// How many of them native joins leave to tunnels.
+const FOR_TUNNELS: usize = 32;
 /// More datagrams than a large buffer can hold.
 const MOST_WAITING: usize = 1 << 18;
 
@@ -64,8 +69,9 @@ impl UdpSockets {
     /// when it is used.
     pub(super) fn open() -> Self {
         let mut made = Vec::new();
+        let number = if may_open(OPEN_FILES) { MADE_BEFORE } else { FEW_MADE_BEFORE };
         for domain in [Domain::IPV4, Domain::IPV6] {
-            made.extend((0..MADE_BEFORE).map_while(|_| {
+            made.extend((0..number).map_while(|_| {
                 let socket = make(domain).ok()?;
                 force_buffer(&socket).then_some((domain, socket))
             }));
@@ -73,19 +79,19 @@ impl UdpSockets {
         Self(Arc::new(Mutex::new(Large { unbound: made, returned: Vec::new() })))
     }
 
-    /// A socket for a relay: one that is bound already, which `fits` best by its address and the relay it was for, or
-    /// else one that is not.
+    /// A socket for a relay: one that is bound already, which `fits` best by its address and whether it was for that
+    /// relay, or else one that is not bound; where there is none, one that was for another relay.
     pub(super) fn for_relay<F: Ord>(
         &self,
         relay: IpAddr,
-        fits: impl Fn(SocketAddr, IpAddr) -> Option<F>,
+        fits: impl Fn(SocketAddr, bool) -> Option<F>,
     ) -> io::Result<Lent> {
-        self.take(relay, 0, fits)
+        self.take(relay, 0, |local, of| fits(local, of == relay), |local| fits(local, true))
     }
 
     /// A socket for a group, bound to `local` already where there is such a one.
     pub(super) fn for_group(&self, local: SocketAddr) -> io::Result<Lent> {
-        self.take(local.ip(), FOR_TUNNELS, |of, _| (of == local).then_some(()))
+        self.take(local.ip(), FOR_TUNNELS, |of, _| (of == local).then_some(()), |_| None)
     }
 
     /// Leaves `rest` of those that are not bound.
@@ -94,20 +100,27 @@ impl UdpSockets {
         peer: IpAddr,
         rest: usize,
         fits: impl Fn(SocketAddr, IpAddr) -> Option<F>,
+        fits_at_need: impl Fn(SocketAddr) -> Option<F>,
     ) -> io::Result<Lent> {
         let domain = Domain::for_address(SocketAddr::new(peer, 0));
         let mut large = lock(&self.0);
         let home = || Some(Home { large: Arc::clone(&self.0), peer });
-        let fitting = large.returned.iter().enumerate();
-        let fitting = fitting.filter_map(|(place, returned)| Some((fits(returned.local, returned.peer)?, place)));
-        if let Some((_, place)) = fitting.max() {
+        let best = |returned: &[Returned], fits: &dyn Fn(&Returned) -> Option<F>| {
+            let fitting = returned.iter().enumerate().filter_map(|(place, returned)| Some((fits(returned)?, place)));
+            fitting.max().map(|(_, place)| place)
+        };
+        let mut place = best(&large.returned, &|returned| fits(returned.local, returned.peer));
+        if place.is_none() {
+            let mut unbound = large.unbound.iter().enumerate().filter(|(_, (of, _))| *of == domain);
+            if let Some((place, _)) = unbound.nth(rest) {
+                return Ok(Lent { socket: large.unbound.swap_remove(place).1, bound: false, home: home() });
+            }
+            place = best(&large.returned, &|returned| fits_at_need(returned.local));
+        }
+        if let Some(place) = place {
             let Returned { socket, .. } = large.returned.swap_remove(place);
             socket.detach_filter()?;
             return Ok(Lent { socket, bound: true, home: home() });
-        }
-        let mut unbound = large.unbound.iter().enumerate().filter(|(_, (of, _))| *of == domain);
-        if let Some((place, _)) = unbound.nth(rest) {
-            return Ok(Lent { socket: large.unbound.swap_remove(place).1, bound: false, home: home() });
         }
         drop(large);
         ordinary(peer)
@@ -149,6 +162,17 @@ impl Home {
             }
         }
     }
+}
+
+/// Whether so many files may be open; asks for it where the process may have more than it has.
+fn may_open(files: u64) -> bool {
+    let limits = || getrlimit(Resource::RLIMIT_NOFILE);
+    let Ok((soft, hard)) = limits() else { return false };
+    if soft < files && hard >= files {
+        // What the system refuses is seen below.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, files, hard);
+    }
+    limits().is_ok_and(|(soft, _)| soft >= files)
 }
 
 /// A socket that is not bound, with the buffer that the process may have now.

@@ -126,6 +126,25 @@ async fn large_buffers_do_not_run_out_however_often_tunnels_and_joins_are_made_a
 }
 
 #[tokio::test]
+async fn large_buffers_last_for_many_groups_and_for_any_number_of_relays() {
+    let transports = Transports::open(TransportChoice::Udp).unwrap();
+    // Whoever may not enlarge buffers, or open as many files, has few.
+    if transports.sockets.idle() < 2 * 256 {
+        return;
+    }
+    let port = a_free_port();
+    for last in 1..=200 {
+        let native = transports.join([232, 77, 2, last].into(), None, port, Some(&loopback())).unwrap();
+        assert!(native.is_large(), "group {last}");
+    }
+    for number in 0..400_u16 {
+        let [high, low] = number.to_be_bytes();
+        let tunnel = transports.connect(([127, 8, high, low], raw::PORT).into(), |_| {}).unwrap();
+        assert!(tunnel.inlet().is_large(), "relay {number}");
+    }
+}
+
+#[tokio::test]
 async fn what_came_for_one_tunnel_or_join_is_not_heard_by_the_next() {
     let transports = Transports::open(TransportChoice::Udp).unwrap();
     let relay = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();

@@ -22,7 +22,7 @@ impl Udp {
             SocketAddr::V4(_) => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
             SocketAddr::V6(_) => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
         };
-        let lent = sockets.for_relay(relay.ip(), |local, of| (of == relay.ip() && local.ip() == any).then_some(()))?;
+        let lent = sockets.for_relay(relay.ip(), |local, own| (own && local.ip() == any).then_some(()))?;
         let bound = lent.bound;
         let inlet = Inlet::new(lent)?;
         if !bound {
