@@ -1,7 +1,6 @@
 //! What may end or change a reception from outside.
 
 use super::Plan;
-use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -13,22 +12,22 @@ pub(super) enum Signal {
     Plan,
 }
 
-/// How many times a channel may begin anew for another plan within which time: pages that name one relay after another
-/// would keep it from ever coming for the others.
-const RESTARTS: (usize, Duration) = (3, Duration::from_secs(10));
+/// How many times at once a channel may begin anew for another plan, and after which time once more: pages that name one
+/// relay after another would keep it from ever coming for the others.
+const RESTARTS: u32 = 3;
+const RESTART: Duration = Duration::from_secs(4);
 
-/// The last of these times.
+/// When as many as now could begin anew again.
 #[derive(Debug, Default)]
-pub(super) struct Restarts(VecDeque<Instant>);
+pub(super) struct Restarts(Option<Instant>);
 
 impl Restarts {
     /// Whether it may begin anew now, and if so it does.
     pub(super) fn one_more(&mut self, now: Instant) -> bool {
-        let (most, within) = RESTARTS;
-        self.0.retain(|at| now.saturating_duration_since(*at) < within);
-        let may = self.0.len() < most;
+        let full = self.0.map_or(now, |full| full.max(now)) + RESTART;
+        let may = full <= now + RESTARTS * RESTART;
         if may {
-            self.0.push_back(now);
+            self.0 = Some(full);
         }
         may
     }
@@ -59,6 +58,6 @@ mod tests {
         let (mut restarts, start) = (Restarts::default(), Instant::now());
         let begun = (0..6000).filter(|n| restarts.one_more(start + Duration::from_millis(5 * n)));
         let begun: Vec<_> = begun.collect();
-        assert_eq!(begun, [0, 1, 2, 2000, 2001, 2002, 4000, 4001, 4002]);
+        assert_eq!(begun, [0, 1, 2, 800, 1600, 2400, 3200, 4000, 4800, 5600]);
     }
 }
