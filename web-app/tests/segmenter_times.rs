@@ -54,6 +54,35 @@ fn pictures_that_are_reordered_without_decoding_times_take_no_longer() {
 }
 
 #[test]
+fn pictures_at_uneven_times_are_all_shown_and_none_is_taken_for_lost() {
+    // Two seconds at a time: the first of them nearly twice as long, the other one a fifth.
+    let uneven = |_: usize, time: u64| {
+        let (before, within) = (time - time % 180_000, time % 180_000);
+        before + if within < 90_000 { within * 9 / 5 } else { 162_000 + (within - 90_000) / 5 }
+    };
+    // By up to 19 ms to either side.
+    let jittery =
+        |number: usize, time: u64| time.saturating_add_signed([0, 1700, -1700, 900, -1300, 1650, -400][number % 7]);
+    for name in ["clip", "open_gop", "sliced"] {
+        for options in [options(false), options(true)] {
+            let whole = run_with(&broadcast(name, |_, _| {}), 1316, options);
+            for (what, moved) in [("uneven", &uneven as &dyn Fn(usize, u64) -> u64), ("jittery", &jittery)] {
+                let run = run_with(
+                    &broadcast(name, |number, pes| {
+                        (pes.pts, pes.dts) =
+                            (pes.pts.map(|pts| moved(number, pts)), pes.dts.map(|dts| moved(number, dts)));
+                    }),
+                    1316,
+                    options,
+                );
+                assert_eq!(crcs(&run.video), crcs(&whole.video), "{name} {what}");
+                assert!(run.faults.is_empty(), "{name} {what}: {:?}", run.faults);
+            }
+        }
+    }
+}
+
+#[test]
 fn decoding_times_that_come_and_go_do_no_harm() {
     let whole = run_with(&broadcast("clip", |_, _| {}), 1316, options(true));
     let gone = |number: usize| number / 40 % 2 == 1;

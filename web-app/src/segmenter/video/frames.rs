@@ -310,8 +310,11 @@ impl<C: VideoCodec> VideoFrames<C> {
             (Some((before, (at, shown_at), own)), Some(this), Some(_), Some((dts, pts))) => {
                 let step = self.times.step().max(1);
                 let gone = (dts - at + step / 2) / step - 1;
-                // Decoding times that are reckoned step back where what is known of the order changes.
-                let gone = if *own && self.times.own() { gone } else { gone.max(0) };
+                // Pictures that follow each other more closely than most are no sign of anything, even where their times are
+                // uneven by nearly a whole step; and decoding times that are reckoned step back where what is known of the order
+                // changes.
+                let back = dts < at - step && *own && self.times.own();
+                let gone = if back { gone } else { gone.max(0) };
                 let (shown, count) = (pts - shown_at - (dts - at) + step, self.times.count());
                 self.codec.lacks_reference(&Step { before, this, lost: self.lost, gone, shown, count }, sets)
             }
