@@ -52,7 +52,9 @@ impl Helper {
     /// # Errors
     /// As [`Helper::start`].
     pub async fn start_as(stage: &Stage, address: SocketAddr, command: &mut Command) -> Result<Self> {
-        command.args(["--listen", &address.to_string()]).env_remove("AMT_URL").env_remove("AMT_RELAY");
+        // The relays of tests listen on free ports, and links to their channels are followed.
+        command.args(["--listen", &address.to_string(), "--relay-ports", "1-65535"]);
+        command.env_remove("AMT_URL").env_remove("AMT_RELAY");
         let mut process = Process::start("helper", command, stage.dir())?;
         until("the helper serves its status", async || {
             process.check_running()?;

@@ -36,11 +36,30 @@ pub struct Playback {
 }
 
 impl Browser {
-    /// Opens an address and waits for the page's code to run.
+    /// Opens an address and waits for the page's code to run. Where it is a link to a channel, the viewer lets it play.
     ///
     /// # Errors
     /// Where it does not.
     pub async fn open(&self, address: &str) -> Result<()> {
+        self.follow(address).await?;
+        if !address.contains("#amt://") {
+            return Ok(());
+        }
+        until("the page asks whether the link may be followed, or follows it", async || {
+            let phase = self.status_line().await?.phase;
+            if phase == "asking" {
+                self.client.find(Locator::Css("#consent-play")).await?.click().await?;
+            }
+            Ok((!["idle", "asking", ""].contains(&phase.as_str())).then_some(()))
+        })
+        .await
+    }
+
+    /// Opens an address as [`open`](Self::open) does, and answers no question.
+    ///
+    /// # Errors
+    /// As there.
+    pub async fn follow(&self, address: &str) -> Result<()> {
         // A new fragment alone loads nothing: what is meant here is a visit.
         self.client.goto("about:blank").await?;
         self.client.goto(address).await?;

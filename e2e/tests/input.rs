@@ -63,7 +63,9 @@ async fn only_our_own_pages_get_a_socket() {
         let port = helper.address.port();
         let own = format!("localhost:{port}");
         assert_eq!(upgrade(format!("http://{own}"), own.clone())?, 101);
-        assert_eq!(upgrade("http://localhost:8080".into(), own.clone())?, 101, "trunk's page");
+        let trunk = "http://localhost:8080";
+        assert_eq!(upgrade(trunk.into(), "127.0.0.1".into())?, 101, "trunk's page, through its proxy");
+        assert_eq!(upgrade(trunk.into(), own.clone())?, 403, "another page on its port");
         assert_eq!(upgrade("https://example.com".into(), own.clone())?, 403, "a foreign page");
         assert_eq!(upgrade("null".into(), own.clone())?, 403, "a page from a file or a sandbox");
         assert_eq!(upgrade(format!("http://localhost:{}", port ^ 1), own)?, 403, "another program on this machine");

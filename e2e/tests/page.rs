@@ -55,7 +55,11 @@ async fn a_page_without_the_token_says_so_and_not_that_the_helper_is_missing() {
             let line = browser.status_where("that it needs a token", |line| line.text.contains("token")).await?;
             ensure!(line.text.contains(&format!("localhost:{guarded}")) && !line.text.contains("sudo"), "{line:?}");
         }
-        browser.open(&format!("http://localhost:{guarded}/?token=correct-horse")).await?;
+        browser.open(&format!("http://localhost:{guarded}/?a=b&token=correct-horse#")).await?;
+        browser.status_where("that it is ready", |line| line.text.contains("Ready")).await?;
+        // People share what stands in the address bar. The tab keeps the token, also when it is loaded again.
+        ensure!(browser.value("location.search").await? == "?a=b", "the token is not shown");
+        browser.client.refresh().await?;
         browser.status_where("that it is ready", |line| line.text.contains("Ready")).await?;
         drop(process);
         let line = browser.status_where("that it is gone", |line| line.text.contains("sudo -E amt-helper")).await?;
@@ -138,6 +142,42 @@ async fn what_is_typed_moves_no_picture_and_a_fault_in_it_is_seen_at_once() {
         until("its frame tells of the fault", async || Ok((browser.value(frame).await? != valid).then_some(())))
             .await?;
         ensure!(browser.value(places).await? == before, "the picture moved");
+        browser.close().await
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_link_to_a_relay_that_was_never_used_is_asked_for_before_anything_is_sent_there() {
+    on_stage(async |stage| {
+        let strange = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        strange.set_nonblocking(true)?;
+        let relay = strange.local_addr()?;
+        let asked = || strange.recv(&mut [0; 64]).is_ok();
+        let helper = Helper::start(stage, &["--transport", "udp", "--path", "amt"]).await?;
+        let browser = Browser::start(stage).await?;
+        let link = format!("{}#amt://192.0.2.1@232.0.2.1:1234?relay={relay}", helper.page());
+        browser.follow(&link).await?;
+        let line = browser.phase("asking").await?;
+        ensure!(line.text.contains(&format!("{relay} (on this computer)")), "{line:?}");
+        browser.client.find(Locator::Css("#consent-refuse")).await?.click().await?;
+        browser.phase("idle").await?;
+        let hash = browser.value("location.hash").await?;
+        ensure!(hash == "" && helper.viewers()?.is_empty() && !asked(), "nothing is opened: {hash}");
+
+        browser.follow(&link).await?;
+        browser.phase("asking").await?;
+        ensure!(!asked(), "nothing is sent while the viewer is asked");
+        browser.client.find(Locator::Css("#consent-play")).await?.click().await?;
+        until("the relay is asked", async || Ok(asked().then_some(()))).await?;
+
+        // What is typed was meant, and after that it is known.
+        let known = std::net::UdpSocket::bind("127.0.0.1:0")?;
+        let typed = format!("amt://192.0.2.1@232.0.2.1:1234?relay={}", known.local_addr()?);
+        browser.play(&typed).await?;
+        browser.phase("discovering").await?;
+        browser.follow(&format!("{}#{typed}", helper.page())).await?;
+        browser.phase("discovering").await?;
         browser.close().await
     })
     .await;

@@ -24,6 +24,7 @@ pub mod reassembly;
 pub mod receive;
 pub mod reception;
 pub mod reinject;
+pub mod resources;
 pub mod rtp;
 pub mod server;
 pub mod terminal;

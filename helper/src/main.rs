@@ -10,7 +10,7 @@ use amt_helper::reinject::{ReinjectSocket, Reinjector};
 use amt_helper::server::{Listening, Server, listen};
 use amt_helper::terminal::{be_quiet, finish, keep_stdout_for_data, say};
 use amt_helper::transport::Transports;
-use amt_helper::{privilege, probe, receive, terminal};
+use amt_helper::{privilege, probe, receive, resources, terminal};
 use amt_shared::AmtUrl;
 use clap::CommandFactory;
 use std::future::Future;
@@ -25,6 +25,7 @@ use tokio::sync::watch;
 fn main() -> ExitCode {
     let options = Options::read();
     terminal::start(&options.general);
+    resources::ask_for_files();
     let done = match options.command {
         None => serve(&options.serve),
         Some(Command::Demo(demo)) => run_demo(&demo),
@@ -173,7 +174,12 @@ impl Page<'_> {
     async fn serve(self, network: Network, stop: Stop) -> anyhow::Result<ExitCode> {
         let local = self.listening.local_addr()?;
         let channels = Channels::new(network, self.cache);
-        let token = self.options.token.as_ref().map(|token| format!("?token={token}")).unwrap_or_default();
+        // What is not a terminal may be kept: a journal, a file, a log that is sent on.
+        let token = match &self.options.token {
+            None => String::new(),
+            Some(token) if terminal::is_watched() => format!("?token={token}"),
+            Some(_) => "?token=… with the token of --token".to_owned(),
+        };
         let here =
             if local.ip().is_unspecified() { SocketAddr::from((Ipv4Addr::LOCALHOST, local.port())) } else { local };
         let scheme = self.listening.scheme();
@@ -190,7 +196,7 @@ impl Page<'_> {
             say(&status.sentence);
         }
         let admission = self.listening.admission(self.options)?;
-        let server = Server::new(channels.clone(), admission, self.url);
+        let server = Server::new(channels.clone(), admission, self.options, self.url);
         tokio::select! {
             served = server.run(self.listening) => served?,
             () = stop.stopped() => {}
@@ -223,6 +229,7 @@ fn run_on<F: Future<Output = anyhow::Result<ExitCode>>>(
     mut runtime: Builder,
     body: impl FnOnce(Stop) -> F,
 ) -> anyhow::Result<ExitCode> {
+    resources::check()?;
     let runtime = runtime.enable_all().build()?;
     let done = runtime.block_on(async {
         let (sender, receiver) = watch::channel(false);

@@ -8,12 +8,13 @@
 
 use anyhow::{Context, bail};
 use caps::{CapSet, Capability};
-use nix::unistd::{geteuid, getuid};
+use nix::libc;
+use nix::unistd::{Gid, Uid, User, getegid, geteuid, getgrouplist, getgroups, getuid, setfsgid, setfsuid, setgroups};
 use std::env;
-use std::ffi::OsString;
+use std::ffi::{CString, OsStr, OsString};
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{MetadataExt, fchown};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// The user for root that did not come through sudo.
@@ -40,6 +41,7 @@ fn caller() -> Option<(OsString, OsString)> {
 /// # Errors
 /// Where there is no such user, or rights could be had again afterwards.
 pub fn give_up(user: Option<&str>) -> anyhow::Result<Option<String>> {
+    empty_bounding_set();
     let root = is_root().then(|| drop_root(user)).transpose()?;
     let had = give_up_capabilities()?;
     nix::sys::prctl::set_no_new_privs().context("Privileges cannot be dropped for good")?;
@@ -47,6 +49,16 @@ pub fn give_up(user: Option<&str>) -> anyhow::Result<Option<String>> {
         let names: Vec<_> = had.iter().map(ToString::to_string).collect();
         (!names.is_empty()).then(|| format!("Dropped capabilities that are no longer needed: {}.", names.join(", ")))
     }))
+}
+
+/// No program that is started from here can get a capability. Only who has CAP_SETPCAP, as root has, may say so; for
+/// everybody else no_new_privs, set afterwards, says the same.
+fn empty_bounding_set() {
+    if caps::has_cap(None, CapSet::Effective, Capability::CAP_SETPCAP).unwrap_or(false)
+        && let Err(error) = caps::clear(None, CapSet::Bounding)
+    {
+        tracing::debug!(%error, "the bounding set stays as it is");
+    }
 }
 
 /// Gives up the capabilities of the calling thread; tells which it had, in their order.
@@ -90,21 +102,67 @@ fn drop_root(user: Option<&str>) -> anyhow::Result<String> {
     Ok(format!("Dropped root privileges: the helper now runs as {name} ({reason})."))
 }
 
-/// Creates a file for output while root may still be there: where root may write, so may the helper that
-/// root started. A file made by it belongs to the user that called sudo, as if the user had made it.
+/// Creates a file for output while root may still be there: as the user that called sudo, with that user's own rights
+/// on the file system, so that no file comes to be where that user could make none. Only where root itself started
+/// the helper does root open it. In both cases no symbolic link is followed in the last step: what root's helper writes
+/// to is what was named, wherever somebody else may have put a link.
 ///
 /// # Errors
-/// The file system's.
+/// The file system's; a sentence where the file is a link.
 pub fn create_output(path: &Path) -> io::Result<File> {
-    let existed = path.exists();
-    let file = OpenOptions::new().write(true).create(true).truncate(true).open(path)?;
-    let numbers = caller().map(|(uid, gid)| (uid.to_string_lossy().parse(), gid.to_string_lossy().parse()));
-    if let Some((Ok(uid), Ok(gid))) = numbers
-        && is_root()
-        && !existed
-        && file.metadata()?.uid() == 0
-    {
-        fchown(&file, Some(uid), Some(gid))?;
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    if !is_root() {
+        return options.open(path);
     }
-    Ok(file)
+    options.custom_flags(libc::O_NOFOLLOW);
+    let opened = match caller() {
+        Some((uid, gid)) => AsCaller::become_caller(&uid, &gid)?.open(&options, path),
+        None => options.open(path),
+    };
+    opened.map_err(|error| match error.raw_os_error() {
+        Some(libc::ELOOP) => io::Error::other("it is a symbolic link, which the helper does not follow as root"),
+        _ => error,
+    })
+}
+
+/// As long as it lives, this thread has the rights of the user that called sudo on the file system, and keeps all its
+/// others.
+struct AsCaller {
+    groups: Vec<Gid>,
+}
+
+impl AsCaller {
+    fn become_caller(uid: &OsStr, gid: &OsStr) -> io::Result<Self> {
+        let number = |text: &OsStr| text.to_str()?.parse().ok();
+        let (Some(uid), Some(gid)) = (number(uid), number(gid)) else {
+            return Err(io::Error::other("SUDO_UID and SUDO_GID are not numbers"));
+        };
+        let (uid, gid) = (Uid::from_raw(uid), Gid::from_raw(gid));
+        // A user without an entry is in no other group.
+        let name = User::from_uid(uid).ok().flatten().and_then(|user| CString::new(user.name).ok());
+        let groups = name.and_then(|name| getgrouplist(&name, gid).ok()).unwrap_or_else(|| vec![gid]);
+        let before = Self { groups: getgroups()? };
+        setgroups(&groups)?;
+        // These two give the number before, and no error: a second call tells whether the first did it.
+        setfsgid(gid);
+        setfsuid(uid);
+        if setfsuid(uid) != uid || setfsgid(gid) != gid {
+            return Err(io::Error::other("the rights of the user who called sudo cannot be taken"));
+        }
+        Ok(before)
+    }
+
+    fn open(self, options: &OpenOptions, path: &Path) -> io::Result<File> {
+        options.open(path)
+    }
+}
+
+impl Drop for AsCaller {
+    fn drop(&mut self) {
+        setfsuid(geteuid());
+        setfsgid(getegid());
+        // What is left of them goes with root itself.
+        let _ = setgroups(&self.groups);
+    }
 }

@@ -245,7 +245,8 @@ impl Outlet {
 /// To a thread that may wait for its file.
 struct Queue {
     chunks: Sender<Vec<u8>>,
-    writer: JoinHandle<()>,
+    /// `None` where there is no thread for it: the output is closed then.
+    writer: Option<JoinHandle<()>>,
     /// Bytes handed over and not yet written.
     waiting: Arc<AtomicUsize>,
     /// What the receive call at work has brought so far: the writer is woken once for it.
@@ -261,7 +262,7 @@ impl Queue {
         let waiting = Arc::new(AtomicUsize::new(0));
         let writer = {
             let (waiting, progress) = (Arc::clone(&waiting), progress.clone());
-            std::thread::spawn(move || {
+            std::thread::Builder::new().name("output".into()).spawn(move || {
                 if let Err(error) = write(file, &handed_over, &waiting) {
                     progress.send_modify(|progress| {
                         progress.closed = true;
@@ -273,7 +274,13 @@ impl Queue {
                 }
             })
         };
-        Self { chunks, writer, waiting, chunk: Vec::new(), datagrams: 0, left_out: 0, progress }
+        if let Err(error) = &writer {
+            progress.send_modify(|progress| {
+                progress.closed = true;
+                progress.failure = Some(format!("no thread can be started for it ({error})"));
+            });
+        }
+        Self { chunks, writer: writer.ok(), waiting, chunk: Vec::new(), datagrams: 0, left_out: 0, progress }
     }
 
     fn put(&mut self, ts: &[u8]) {
@@ -297,6 +304,7 @@ impl Queue {
     async fn finish(self) -> u64 {
         let Self { chunks, writer, left_out, progress, .. } = self;
         drop(chunks);
+        let Some(writer) = writer else { return left_out };
         let written = tokio::task::spawn_blocking(move || writer.join());
         if tokio::time::timeout(LAST_WRITES, written).await.is_err() {
             let failure = "it stopped accepting data, and the last of it is lost";

@@ -25,9 +25,18 @@ pub enum FromPage {
         /// tell two requests for the same channel apart.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         request: Option<u32>,
+        /// Whether the viewer named the relays, by typing them or among what played before, and not a link alone: such
+        /// relays may have any port.
+        #[serde(default, skip_serializing_if = "is_false")]
+        typed: bool,
     },
     /// Leave the channel; the socket stays open.
     Stop,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands it so")]
+const fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// What the helper tells a page.
@@ -190,10 +199,10 @@ mod tests {
 
     #[test]
     fn messages_keep_their_json_form() {
-        let tune = FromPage::Tune { url: "amt://232.0.0.1".into(), request: None };
+        let tune = FromPage::Tune { url: "amt://232.0.0.1".into(), request: None, typed: false };
         assert_eq!(serde_json::to_string(&tune).unwrap(), r#"{"type":"tune","url":"amt://232.0.0.1"}"#);
-        let numbered = FromPage::Tune { url: "amt://232.0.0.1".into(), request: Some(7) };
-        let text = r#"{"type":"tune","url":"amt://232.0.0.1","request":7}"#;
+        let numbered = FromPage::Tune { url: "amt://232.0.0.1".into(), request: Some(7), typed: true };
+        let text = r#"{"type":"tune","url":"amt://232.0.0.1","request":7,"typed":true}"#;
         assert_eq!(serde_json::to_string(&numbered).unwrap(), text);
         assert_eq!(serde_json::to_string(&FromHelper::Alive).unwrap(), r#"{"type":"alive"}"#);
         assert_eq!(serde_json::from_str::<FromPage>(r#"{"type":"stop"}"#).unwrap(), FromPage::Stop);
@@ -212,7 +221,7 @@ mod tests {
     #[test]
     fn messages_without_what_was_added_later_are_read() {
         let tune = serde_json::from_str(r#"{"type":"tune","url":"amt://232.0.0.1"}"#).ok();
-        assert_eq!(tune, Some(FromPage::Tune { url: "amt://232.0.0.1".into(), request: None }));
+        assert_eq!(tune, Some(FromPage::Tune { url: "amt://232.0.0.1".into(), request: None, typed: false }));
         let tuned = serde_json::from_str(r#"{"type":"tuned","url":"amt://232.0.0.1"}"#).ok();
         assert_eq!(tuned, Some(FromHelper::Tuned { url: "amt://232.0.0.1".into(), request: None }));
         let hello = serde_json::from_str(r#"{"type":"hello","protocol":1,"version":"0.1.0","url":null}"#).ok();

@@ -60,7 +60,7 @@ pub async fn watch(helper: SocketAddr, url: &str, began: impl FnOnce()) -> Resul
         }
     };
     ensure!(buffer.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&buffer[..end]));
-    let tune = serde_json::to_string(&FromPage::Tune { url: url.to_owned(), request: None })?;
+    let tune = serde_json::to_string(&FromPage::Tune { url: url.to_owned(), request: None, typed: true })?;
     let length = u8::try_from(tune.len()).ok().filter(|length| *length < 126).context("the URL is too long")?;
     let head = [0x81, 0x80 | length, 0, 0, 0, 0];
     stream.write_all(&[&head, tune.as_bytes()].concat()).await?;

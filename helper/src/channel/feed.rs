@@ -12,13 +12,15 @@ pub(super) struct Feed {
     channel: Arc<Channel>,
     label: String,
     last: Option<Status>,
+    /// A relay has answered, or data came.
+    answered: bool,
     counters: Option<ChannelStats>,
 }
 
 impl Feed {
     pub(super) fn new(channel: Arc<Channel>) -> Self {
         let label = channel.plan.borrow().label();
-        Self { channel, label, last: None, counters: None }
+        Self { channel, label, last: None, answered: false, counters: None }
     }
 }
 
@@ -59,6 +61,7 @@ impl Consumer for Feed {
         if self.last.as_ref().is_none_or(|last| last.sentence != status.sentence) {
             say_line(self.line(&with_advice(&status), Some(&status)));
         }
+        self.answered |= matches!(status.phase, Phase::Requesting | Phase::Joined | Phase::Receiving | Phase::Silent);
         self.last = Some(status.clone());
         self.channel.tell(status);
     }
@@ -68,7 +71,12 @@ impl Consumer for Feed {
     }
 
     fn stats(&mut self, stats: &ChannelStats) {
-        let stats = self.channel.count(stats);
+        let mut stats = stats.clone();
+        if !self.answered {
+            // What else came from where a relay was sought is none of a page's business.
+            stats.discarded.clear();
+        }
+        let stats = self.channel.count(&stats);
         if self.last.as_ref().is_some_and(|status| status.phase == Phase::Receiving) {
             let line = format_args!("{}, {} watching.", rate_line(&stats), stats.viewers);
             show_progress(Line::new(line).channel(&self.label));

@@ -20,6 +20,7 @@ pub use mailbox::{Mail, Mailbox};
 use crate::reception::{self, Network, Plan};
 use crate::reinject;
 use amt_shared::AmtUrl;
+use amt_shared::amt_url::RelayAddress;
 use amt_shared::stats::ChannelStats;
 use amt_shared::wire::{FromHelper, Phase, Status};
 use cache::Cache;
@@ -135,6 +136,12 @@ impl Channels {
     #[must_use]
     pub fn transport(&self) -> &'static str {
         self.0.network.tunnels.transports().name()
+    }
+
+    /// The relays that take the place of those of every address; none where addresses name their own.
+    #[must_use]
+    pub fn relays(&self) -> &[RelayAddress] {
+        &self.0.network.relays
     }
 
     /// Tunes a page's mailbox, in which no frame of another channel may wait, to a channel.

@@ -10,7 +10,7 @@ pub(crate) mod fuzzing;
 pub mod hold_down;
 mod name_server;
 mod neighbourhood;
-mod pace;
+pub(crate) mod pace;
 mod parts;
 pub mod race;
 pub mod record;

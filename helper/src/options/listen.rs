@@ -1,5 +1,6 @@
 //! Where and to whom the page is served.
 
+use super::RelayPorts;
 use clap::Args;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -17,6 +18,9 @@ pub struct Listen {
     /// Also let pages from this origin use the helper, like http://tv.example:8000; can be repeated
     #[arg(long, value_name = "ORIGIN", value_parser = parse_origin)]
     pub allow_origin: Vec<String>,
+    /// UDP ports, besides 2268, of relays that a link may name; addresses typed into the page can name any port
+    #[arg(long, value_name = "PORT[-PORT][,…]", default_value = "2268")]
+    pub relay_ports: RelayPorts,
     /// A secret that pages must present as ?token=SECRET
     #[arg(long, value_name = "SECRET", value_parser = parse_token)]
     pub token: Option<String>,

@@ -6,6 +6,7 @@ pub mod documents;
 mod listen;
 mod logs;
 mod output;
+mod relay_ports;
 #[cfg(test)]
 mod tests;
 mod tunnel;
@@ -13,6 +14,7 @@ mod tunnel;
 pub use listen::{DEFAULT_PORT, Listen};
 pub use logs::{General, LogFormat, LogLevel};
 pub use output::Output;
+pub use relay_ports::RelayPorts;
 pub use tunnel::{PathChoice, RelayList, Sockets, TransportChoice, Tunnel};
 
 use amt_shared::AmtUrl;

@@ -261,6 +261,7 @@ impl<C: Consumer> Reception<'_, C> {
                     consumer.happened(at, &Happening::Tunnel { relay, event: *event });
                 });
                 let told = self.narrator.event(relay, event);
+                told.step.iter().for_each(|step| self.step(step));
                 match (told.status, told.routine) {
                     (Some(status), _) => self.unless_data_comes(status),
                     (None, false) => self.step(&format!("{event}.")),

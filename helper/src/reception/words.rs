@@ -16,6 +16,8 @@ const UNANSWERED: u32 = 3;
 pub(super) struct Told {
     /// How things stand now, where that changed.
     pub(super) status: Option<Status>,
+    /// What only whoever started the helper is told besides.
+    pub(super) step: Option<String>,
     /// It happens all the time and says nothing new.
     pub(super) routine: bool,
 }
@@ -31,6 +33,9 @@ pub(super) struct Narrator {
     refreshing: bool,
     /// ICMP says that the relay is not there.
     unreachable: bool,
+    /// The addresses that tunnels were opened to and that spoke AMT. Of others a page is told only that they do not answer: it
+    /// may have been led here to find out what stands where.
+    answered: Vec<SocketAddr>,
     /// The addresses that tunnels were opened to, and the relay that was advertised there.
     advertised: Vec<(SocketAddr, SocketAddr)>,
 }
@@ -45,6 +50,7 @@ impl Narrator {
             not_ts: false,
             refreshing: false,
             unreachable: false,
+            answered: Vec::new(),
             advertised: Vec::new(),
         }
     }
@@ -196,6 +202,10 @@ impl Narrator {
             self.advertised.retain(|(asked, _)| *asked != opened);
             self.advertised.push((opened, relay));
         }
+        if matches!(event, Event::Advertisement { .. } | Event::Query { .. }) && !self.answered.contains(&opened) {
+            self.answered.push(opened);
+        }
+        let mut step = None;
         let status = match *event {
             Event::Discovery { to, attempt: 1, cause: Cause::Start } => {
                 self.relay = Some(to);
@@ -228,6 +238,12 @@ impl Narrator {
                 Some(self.status(Phase::Joined, sentence, None))
             }
             Event::Silent { duration, .. } => Some(self.silent(duration)),
+            // What is known of a stranger is for the terminal alone.
+            Event::Unreachable { to } if !self.answered.contains(&opened) => {
+                self.unreachable = true;
+                step = Some(format!("No relay listens at {to} (ICMP: unreachable)."));
+                Some(self.unanswered(to))
+            }
             Event::Unreachable { to } => {
                 self.unreachable = true;
                 let phase = if self.had_data { Phase::Silent } else { Phase::Discovering };
@@ -253,7 +269,7 @@ impl Narrator {
         let told_otherwise = matches!(event, Event::Advertisement { .. } | Event::Receiving { .. });
         let repeated = matches!(event, Event::Report { repeated: true, .. });
         let routine = self.refreshing && of_a_refresh || told_otherwise || repeated;
-        Told { status, routine }
+        Told { status, step, routine }
     }
 
     fn unanswered(&mut self, relay: SocketAddr) -> Status {

@@ -11,13 +11,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::convert::Infallible;
 use std::io::{self, ErrorKind};
+use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};
-use warp::http::StatusCode;
+use warp::http::{HeaderValue, StatusCode, header};
 use warp::hyper::body::Incoming;
 use warp::hyper::server::conn::http1;
 use warp::hyper::service::{Service, service_fn};
@@ -26,6 +27,8 @@ use warp::{Filter, Reply};
 
 /// How long to wait when the process can open nothing more.
 const EXHAUSTED: Duration = Duration::from_millis(200);
+/// Wrong tokens after which a connection is closed.
+const WRONG_TOKENS: usize = 3;
 /// The first byte of a TLS handshake: the record's content type (RFC 8446, 5.1).
 const TLS_HANDSHAKE: u8 = 22;
 /// What somebody gets who speaks HTTP where TLS is spoken.
@@ -74,7 +77,17 @@ pub(super) struct Counts {
     pub(super) given_up: AtomicU64,
     /// TLS handshakes that came to nothing.
     pub(super) handshakes_failed: AtomicU64,
+    /// Requests with a wrong token.
+    pub(super) tokens_refused: AtomicU64,
 }
+
+/// Whose request it is, among a request's extensions.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Peer(pub(super) IpAddr);
+
+/// Among a response's extensions: the request brought a wrong token.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct WrongToken;
 
 /// What answers every request by itself.
 pub(super) trait Routes:
@@ -115,23 +128,23 @@ pub(super) async fn serve(
         tokio::spawn(async move {
             tokio::select! {
                 () = place.given_up() => tracing::debug!("closed an idle connection to make room for another"),
-                () = connection(stream, tls, &place, limits, &counts, routes) => {}
+                () = connection((stream, peer.ip()), tls, &place, limits, &counts, routes) => {}
             }
         });
     }
 }
 
 async fn connection(
-    stream: TcpStream,
+    (stream, peer): (TcpStream, IpAddr),
     tls: Option<Tls>,
     place: &Place,
     limits: Limits,
     counts: &Counts,
     routes: impl Routes,
 ) {
-    let Some(tls) = tls else { return answer(stream, place, limits, routes).await };
+    let Some(tls) = tls else { return answer((stream, peer), place, limits, routes).await };
     match timeout(limits.handshake, shake_hands(stream, &tls)).await {
-        Ok(Ok(stream)) => answer(stream, place, limits, routes).await,
+        Ok(Ok(stream)) => answer((stream, peer), place, limits, routes).await,
         failed => {
             counts.handshakes_failed.fetch_add(1, Ordering::Relaxed);
             tracing::debug!(?failed, "TLS handshake failed");
@@ -152,7 +165,7 @@ async fn shake_hands(mut stream: TcpStream, tls: &Tls) -> io::Result<tokio_rustl
 
 /// Answers the requests of one connection. Done when it is over, or has become a WebSocket.
 async fn answer(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    (stream, peer): (impl AsyncRead + AsyncWrite + Unpin + Send + 'static, IpAddr),
     place: &Place,
     limits: Limits,
     routes: impl Routes,
@@ -160,16 +173,23 @@ async fn answer(
     let upgraded = Arc::new(AtomicBool::new(false));
     let stream = Progressing::new(stream, limits.stall, Arc::clone(&upgraded));
     let router = TowerToHyperService::new(warp::service(routes));
-    let service = service_fn(move |request: warp::hyper::Request<Incoming>| {
+    let guesses = Arc::new(AtomicUsize::new(0));
+    let service = service_fn(move |mut request: warp::hyper::Request<Incoming>| {
         let at_work = place.request();
-        let (router, upgraded) = (router.clone(), Arc::clone(&upgraded));
+        let (router, upgraded, guesses) = (router.clone(), Arc::clone(&upgraded), Arc::clone(&guesses));
+        request.extensions_mut().insert(Peer(peer));
         async move {
             let _at_work = at_work;
             // The other forms (RFC 9112, 3.2.3) have no path, without which warp's filters panic.
             if request.uri().path_and_query().is_none() {
                 return Ok::<_, Infallible>(without_path());
             }
-            let response = router.call(request).await?;
+            let mut response = router.call(request).await?;
+            if response.extensions().get::<WrongToken>().is_some()
+                && guesses.fetch_add(1, Ordering::Relaxed) + 1 >= WRONG_TOKENS
+            {
+                response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+            }
             upgraded.store(response.status() == StatusCode::SWITCHING_PROTOCOLS, Ordering::Relaxed);
             Ok(response)
         }

@@ -141,7 +141,9 @@ impl Report {
         let help = "Idle connections closed to make room for others";
         page.counter("connections_given_up", None, help, &counted(connections.given_up))?;
         let help = "Failed TLS handshakes";
-        page.counter("tls_handshakes_failed", None, help, &counted(connections.tls_handshakes_failed))
+        page.counter("tls_handshakes_failed", None, help, &counted(connections.tls_handshakes_failed))?;
+        let help = "Requests with a wrong token";
+        page.counter("tokens_refused", None, help, &counted(connections.tokens_refused))
     }
 
     fn channels(&self, page: &mut Page<'_>) -> fmt::Result {

@@ -10,7 +10,13 @@ fn report(channels: Vec<ChannelReport>) -> Report {
         uptime_seconds: 7,
         transport: "udp",
         pages: 3,
-        connections: ConnectionReport { accepted: 9, refused: 1, given_up: 3, tls_handshakes_failed: 2 },
+        connections: ConnectionReport {
+            accepted: 9,
+            refused: 1,
+            given_up: 3,
+            tls_handshakes_failed: 2,
+            tokens_refused: 4,
+        },
         reinjected: None,
         channels,
     }

@@ -1,6 +1,7 @@
 //! What the helper serves over HTTP: the page, the WebSocket, the status and the metrics; to whom, see `origin`.
 
 mod connections;
+mod guesses;
 mod listener;
 mod metrics;
 mod negotiation;
@@ -9,22 +10,26 @@ mod page;
 mod places;
 mod socket;
 mod stall;
+mod targets;
 mod tls;
 
 pub use listener::{Listening, listen};
 pub use origin::Admission;
 
 use crate::channel::{ChannelReport, Channels};
+use crate::options::Listen;
 use crate::reinject;
 use amt_shared::AmtUrl;
 use amt_shared::wire::{PROTOCOL, WEBSOCKET_PATH};
-use connections::{Counts, Limits};
+use connections::{Counts, Limits, Peer, WrongToken};
+use guesses::Guesses;
 use metrics::Format;
-use origin::Refused;
+use origin::{Refused, check_site};
 use serde::Serialize;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use warp::filters::path::FullPath;
 use warp::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -47,9 +52,11 @@ struct Shared {
     admission: Admission,
     /// What a page without an address of its own plays.
     url: Option<AmtUrl>,
+    rules: targets::Rules,
     began: Instant,
     pages: AtomicUsize,
     connections: Arc<Counts>,
+    guesses: Mutex<Guesses>,
 }
 
 /// `/api/status`, and in other words `/metrics`.
@@ -74,14 +81,20 @@ struct ConnectionReport {
     refused: u64,
     given_up: u64,
     tls_handshakes_failed: u64,
+    tokens_refused: u64,
 }
 
 impl Server {
-    /// A server of these channels.
+    /// A server of these channels, for pages of which the options say what they may.
     #[must_use]
-    pub fn new(channels: Channels, admission: Admission, url: Option<AmtUrl>) -> Self {
+    pub fn new(channels: Channels, admission: Admission, options: &Listen, url: Option<AmtUrl>) -> Self {
+        let mut own = channels.relays().to_vec();
+        let only_own = !own.is_empty();
+        own.extend(url.iter().flat_map(|url| url.relays.iter().cloned()));
+        let rules = targets::Rules { ports: options.relay_ports.clone(), own, only_own };
         let (pages, connections) = (AtomicUsize::new(0), Arc::default());
-        Self(Arc::new(Shared { channels, admission, url, began: Instant::now(), pages, connections }))
+        let guesses = Mutex::default();
+        Self(Arc::new(Shared { channels, admission, url, rules, began: Instant::now(), pages, connections, guesses }))
     }
 
     /// Serves for ever.
@@ -134,21 +147,46 @@ impl Server {
     /// whatever spelling of its path the routes would take it.
     fn admitted(self) -> impl Filter<Extract = (), Error = Rejection> + Clone {
         let query = warp::query::raw().or(warp::any().map(String::new)).unify();
+        let peer = warp::ext::optional::<Peer>();
         warp::path::full()
             .and(warp::header::headers_cloned())
             .and(query)
-            .and_then(move |path: FullPath, headers: HeaderMap, query: String| {
-                let admission = &self.0.admission;
-                let is_public = page::has(path.as_str());
-                let token = || if is_public { Ok(()) } else { admission.check_token(&query, &headers) };
-                let checked = admission.check(&headers).and_then(|()| token());
-                std::future::ready(checked.map_err(warp::reject::custom))
+            .and(peer)
+            .and_then(move |path: FullPath, headers: HeaderMap, query: String, peer: Option<Peer>| {
+                let server = self.clone();
+                async move {
+                    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |Peer(address)| address);
+                    server.admit(path.as_str(), &headers, &query, peer).await.map_err(warp::reject::custom)
+                }
             })
             .untuple_one()
             // A request line with a host of its own (RFC 9112, 3.2.2) must name the one that was checked.
             .and(warp::host::optional())
             .map(drop)
             .untuple_one()
+    }
+
+    async fn admit(&self, path: &str, headers: &HeaderMap, query: &str, peer: IpAddr) -> Result<(), Refused> {
+        let Shared { admission, guesses, connections, .. } = &*self.0;
+        admission.check(headers)?;
+        if page::has(path) {
+            return Ok(());
+        }
+        check_site(headers)?;
+        // Changed in one step, so that a panic elsewhere leaves it whole.
+        let guesses = || guesses.lock().unwrap_or_else(PoisonError::into_inner);
+        if admission.brings_token(query, headers) {
+            let wait = guesses().wait(Instant::now(), peer);
+            if !wait.is_zero() {
+                tokio::time::sleep(wait).await;
+            }
+        }
+        let checked = admission.check_token(query, headers);
+        if checked == Err(Refused::Guess) {
+            guesses().wrong(Instant::now(), peer);
+            connections.tokens_refused.fetch_add(1, Ordering::Relaxed);
+        }
+        checked
     }
 
     fn report(&self) -> Report {
@@ -173,6 +211,7 @@ impl Counts {
             refused: count(&self.refused),
             given_up: count(&self.given_up),
             tls_handshakes_failed: count(&self.handshakes_failed),
+            tokens_refused: count(&self.tokens_refused),
         }
     }
 }
@@ -193,7 +232,7 @@ fn upgrade(server: &Server, ws: warp::ws::Ws) -> Response {
     let ws = ws.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE).max_write_buffer_size(MAX_WRITE_BUFFER);
     let server = server.clone();
     let upgraded = ws.on_upgrade(move |socket| async move {
-        socket::serve(socket, server.0.channels.clone(), server.0.url.as_ref()).await;
+        socket::serve(socket, server.0.channels.clone(), server.0.url.as_ref(), server.0.rules.clone()).await;
         drop(place);
     });
     upgraded.into_response()
@@ -220,7 +259,11 @@ fn refuse(refused: &Refused) -> Response {
         Refused::Full => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::FORBIDDEN,
     };
-    warp::reply::with_status(format!("{refused}\n"), code).into_response()
+    let mut response = warp::reply::with_status(format!("{refused}\n"), code).into_response();
+    if *refused == Refused::Guess {
+        response.extensions_mut().insert(WrongToken);
+    }
+    response
 }
 
 /// Why a request got nothing, in a sentence.

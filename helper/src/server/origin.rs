@@ -3,6 +3,10 @@
 //! Any page that the user opens can send requests to this machine, and a name that its owner points at
 //! 127.0.0.1 (DNS rebinding) makes them look like the helper's own. So `Host` must be one the helper is really
 //! known by, and `Origin`, where a browser sends it, must be the helper's own or one that the user allowed.
+//!
+//! The page of `trunk serve` has another origin, `http://localhost:8080`, which any other development server may have as
+//! well. What tells them apart is the way: requests of trunk's page come through trunk's proxy, which names the helper
+//! without its port. No browser leaves the port out, so no other page at 8080 can send such a request.
 
 use super::tls::Tls;
 use crate::options::Listen;
@@ -22,9 +26,13 @@ pub(super) enum Refused {
     #[error("Refused: pages from {0} may not use this helper. Start it with --allow-origin {0} to allow them.")]
     Origin(String),
     #[error(
-        "Refused: the token is missing or wrong. Open the page with ?token= and the secret given to --token, or send it as Authorization: Bearer."
+        "Refused: the token is missing. Open the page with ?token= and the secret given to --token, or send it as Authorization: Bearer."
     )]
     Token,
+    #[error("Refused: the token is wrong. It is the secret given to --token.")]
+    Guess,
+    #[error("Refused: this request came from a page of another site.")]
+    CrossSite,
     #[error("The helper has reached its page limit. Close another page first.")]
     Full,
 }
@@ -36,6 +44,8 @@ impl warp::reject::Reject for Refused {}
 pub struct Admission {
     hosts: Vec<String>,
     origins: Vec<String>,
+    /// Those of `trunk serve`, for requests that come through its proxy.
+    through_proxy: Vec<String>,
     /// The token's hash: however long it takes to compare two of them, it tells nothing of the token.
     token: Option<[u8; 32]>,
     /// With TLS: names that the certificate carries are the helper's own.
@@ -59,11 +69,21 @@ impl Admission {
         if local.ip().is_loopback() {
             hosts.push(local.to_string());
         }
-        let own = hosts.iter().map(|host| format!("{scheme}://{host}"));
+        let is_trunks = |host: &&String| local.port() != TRUNK_PORT && host.ends_with(&format!(":{TRUNK_PORT}"));
+        let origin = |host: &String| format!("{scheme}://{host}");
+        let own = hosts.iter().filter(|host| !is_trunks(host)).map(origin);
+        // At the scheme's own port every browser leaves the port out.
+        let has_proxy = local.port() != default_port(scheme);
+        let through_proxy = hosts.iter().filter(|host| has_proxy && is_trunks(host)).map(origin).collect();
         let origins = own.chain(options.allow_origin.iter().cloned()).collect();
+        // With a certificate for many names, these are the ones that were meant.
+        hosts.extend(options.allow_origin.iter().filter_map(|origin| {
+            let host = origin.strip_prefix("https://")?;
+            tls.as_ref()?.fits(split_port(host, local.port())?).then(|| host.to_owned())
+        }));
         let any_address = (!local.ip().is_loopback()).then_some(local.port());
         let token = options.token.as_ref().map(Sha256::digest).map(Into::into);
-        Self { hosts, origins, token, tls, any_address, port: local.port() }
+        Self { hosts, origins, through_proxy, token, tls, any_address, port: local.port() }
     }
 
     /// `http` or `https`.
@@ -84,7 +104,8 @@ impl Admission {
             // A name without a port is a proxy's, and says nothing of the page's own address.
             let own = || origin.strip_prefix(self.scheme())?.strip_prefix("://").filter(|own| *own == host);
             let own = !without_port(&host) && own().is_some();
-            if !own && !self.origins.contains(&origin) {
+            let through_proxy = without_port(&host) && self.through_proxy.contains(&origin);
+            if !own && !through_proxy && !self.origins.contains(&origin) {
                 return Err(Refused::Origin(origin));
             }
         }
@@ -105,22 +126,43 @@ impl Admission {
 
     fn is_certified(&self, host: &str) -> bool {
         let Some(tls) = &self.tls else { return false };
-        let (name, port) = match host.rsplit_once(':') {
-            Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, port.parse().ok()),
-            _ => (host, Some(default_port("https"))),
-        };
-        port == Some(self.port) && tls.carries(name)
+        split_port(host, self.port).is_some_and(|name| tls.carries(name))
     }
 
-    /// Looks at the token in a query or an `Authorization` (RFC 6750, 2.1), where one is needed. A foreign page can
-    /// write neither: the one it does not know, the other no browser lets it send.
+    /// Looks at the token in a query or an `Authorization` (RFC 6750, 2.1), where one is needed.
     pub(super) fn check_token(&self, query: &str, headers: &HeaderMap) -> Result<(), Refused> {
         let Some(token) = &self.token else { return Ok(()) };
-        let in_query = query.split('&').find_map(|parameter| parameter.strip_prefix("token="));
-        let in_header = || headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
-        let given: [u8; 32] = Sha256::digest(in_query.or_else(in_header).unwrap_or_default()).into();
-        if given == *token { Ok(()) } else { Err(Refused::Token) }
+        let Some(given) = given_token(query, headers) else { return Err(Refused::Token) };
+        let given: [u8; 32] = Sha256::digest(given).into();
+        if given == *token { Ok(()) } else { Err(Refused::Guess) }
     }
+
+    /// Whether a request brings a token where one is needed: it has to wait where its peer has guessed.
+    pub(super) fn brings_token(&self, query: &str, headers: &HeaderMap) -> bool {
+        self.token.is_some() && given_token(query, headers).is_some()
+    }
+}
+
+/// A foreign page can have requests sent without an `Origin`, as for an image. It could not read the answer; but neither
+/// is it to guess tokens in the user's name.
+pub(super) fn check_site(headers: &HeaderMap) -> Result<(), Refused> {
+    let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
+    if cross_site && !headers.contains_key(header::ORIGIN) { Err(Refused::CrossSite) } else { Ok(()) }
+}
+
+fn given_token<'a>(query: &'a str, headers: &'a HeaderMap) -> Option<&'a str> {
+    let in_query = query.split('&').find_map(|parameter| parameter.strip_prefix("token="));
+    let in_header = || headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ");
+    in_query.or_else(in_header).filter(|token| !token.is_empty())
+}
+
+/// The host without its port, where that is `port`, or where it is left out and `port` is that of https.
+fn split_port(host: &str, port: u16) -> Option<&str> {
+    let (name, of_host) = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => (name, port.parse().ok()),
+        _ => (host, Some(default_port("https"))),
+    };
+    (of_host == Some(port)).then_some(name)
 }
 
 fn scheme_of(tls: Option<&Tls>) -> &'static str {
@@ -137,12 +179,15 @@ fn without_port(host: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::tls::tests::certificate;
     use super::*;
+    use crate::options::RelayPorts;
 
     fn admission(listen: &str, allow: &[&str], token: Option<&str>) -> Admission {
         let options = Listen {
             listen: listen.parse().unwrap(),
             allow_origin: allow.iter().map(|origin| (*origin).to_owned()).collect(),
+            relay_ports: RelayPorts::default(),
             token: token.map(str::to_owned),
             tls_cert: None,
             tls_key: None,
@@ -166,11 +211,37 @@ mod tests {
         {
             assert_eq!(check(&admission, host, None), Ok(()), "{host}");
         }
-        for origin in ["http://localhost:8081", "http://127.0.0.1:8081", "http://localhost:8080"] {
+        for origin in ["http://localhost:8081", "http://127.0.0.1:8081"] {
             assert_eq!(check(&admission, "127.0.0.1:8081", Some(origin)), Ok(()), "{origin}");
         }
         assert_eq!(check(&admission, "127.0.0.1", Some("http://localhost:8080")), Ok(()), "through trunk's proxy");
         assert!(check(&admission, "127.0.0.1", Some("http://127.0.0.1")).is_err(), "another server's page through it");
+    }
+
+    #[test]
+    fn another_page_at_trunks_port_is_refused() {
+        let trunk = "http://localhost:8080";
+        for host in ["127.0.0.1:8081", "localhost:8081", "[::1]:8081"] {
+            let refused = check(&admission("127.0.0.1:8081", &[], None), host, Some(trunk));
+            assert_eq!(refused, Err(Refused::Origin(trunk.into())), "{host}: not through trunk's proxy");
+            assert_eq!(check(&admission("127.0.0.1:8081", &[trunk], None), host, Some(trunk)), Ok(()), "if allowed");
+        }
+        // There browsers leave the port out as well.
+        assert!(check(&admission("127.0.0.1:80", &[], None), "127.0.0.1", Some(trunk)).is_err());
+        assert_eq!(check(&admission("127.0.0.1:8080", &[], None), "localhost:8080", Some(trunk)), Ok(()));
+    }
+
+    #[test]
+    fn what_a_foreign_page_has_sent_for_an_image_is_no_guess() {
+        let mut headers = HeaderMap::new();
+        headers.insert("sec-fetch-site", "cross-site".parse().unwrap());
+        assert_eq!(check_site(&headers), Err(Refused::CrossSite));
+        // With an origin, that is what counts.
+        headers.insert(header::ORIGIN, "https://tv.example".parse().unwrap());
+        assert_eq!(check_site(&headers), Ok(()));
+        headers.clear();
+        headers.insert("sec-fetch-site", "same-origin".parse().unwrap());
+        assert_eq!(check_site(&headers), Ok(()));
     }
 
     #[test]
@@ -207,14 +278,52 @@ mod tests {
     }
 
     #[test]
+    fn of_the_names_under_a_wildcard_those_are_known_that_were_given() {
+        let (tls, _) = certificate(&["tv.example", "*.screens.example"]);
+        let own = "https://tv.example:8443";
+        let given = "https://one.screens.example:8443";
+        let options = |allow: &[&str]| {
+            let allow_origin = allow.iter().map(|origin| (*origin).to_owned()).collect();
+            let listen = "0.0.0.0:8443".parse().unwrap();
+            Listen {
+                listen,
+                allow_origin,
+                relay_ports: RelayPorts::default(),
+                token: None,
+                tls_cert: None,
+                tls_key: None,
+            }
+        };
+        let admission = |allow: &[&str]| {
+            let options = options(allow);
+            Admission::new(&options, options.listen, Some(tls.clone()))
+        };
+        let check = |allow: &[&str], origin: &str| {
+            check(&admission(allow), origin.strip_prefix("https://").unwrap(), Some(origin))
+        };
+        assert_eq!(check(&[], own), Ok(()));
+        assert!(matches!(check(&[], given), Err(Refused::Host(..))));
+        assert_eq!(check(&[given], given), Ok(()));
+        assert!(matches!(check(&[given], "https://two.screens.example:8443"), Err(Refused::Host(..))));
+        // A name that the certificate does not fit is an origin, and none of the helper's own.
+        let foreign = "https://evil.example:8443";
+        assert!(matches!(check(&[foreign], foreign), Err(Refused::Host(..))));
+    }
+
+    #[test]
     fn beyond_this_machine_addresses_are_taken_but_no_names() {
         let admission = admission("0.0.0.0:8081", &[], Some("correct-horse"));
         assert_eq!(check(&admission, "192.0.2.7:8081", Some("http://192.0.2.7:8081")), Ok(()));
         assert!(check(&admission, "evil.example:8081", Some("http://evil.example:8081")).is_err());
         assert!(check(&admission, "192.0.2.7:8081", Some("http://evil.example:8081")).is_err());
         assert_eq!(admission.check_token("a=b&token=correct-horse", &HeaderMap::new()), Ok(()));
-        for query in ["", "token=", "token=correct-hors", "token=correct-horsf", "token=correct-horse2"] {
+        for query in ["token=correct-hors", "token=correct-horsf", "token=correct-horse2"] {
+            assert_eq!(admission.check_token(query, &HeaderMap::new()), Err(Refused::Guess), "{query}");
+            assert!(admission.brings_token(query, &HeaderMap::new()));
+        }
+        for query in ["", "token=", "tokens=correct-horse"] {
             assert_eq!(admission.check_token(query, &HeaderMap::new()), Err(Refused::Token), "{query}");
+            assert!(!admission.brings_token(query, &HeaderMap::new()));
         }
     }
 }

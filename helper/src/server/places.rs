@@ -109,7 +109,7 @@ impl Handle {
 }
 
 /// What is one peer: an IPv4 address, or the 64 bits of an IPv6 address that a network has.
-fn network(peer: IpAddr) -> IpAddr {
+pub(super) fn network(peer: IpAddr) -> IpAddr {
     match peer.to_canonical() {
         IpAddr::V6(address) => IpAddr::V6((u128::from(address) & !u128::from(u64::MAX)).into()),
         address => address,

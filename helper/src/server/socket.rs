@@ -4,6 +4,7 @@
 //! another channel, and a page that is gone is found out. Each is a task: in one, every write would try to read
 //! as well, and tungstenite clears 128 KiB for each try, which was a third of what a viewer cost.
 
+use super::targets::{Rules, Targets};
 use crate::channel::{Channels, Mail, Mailbox, Subscription};
 use amt_shared::AmtUrl;
 use amt_shared::wire::{FromHelper, FromPage, PROTOCOL, Phase, Status};
@@ -28,7 +29,7 @@ const TOGETHER: usize = 64;
 const SLOWNESS: Duration = Duration::from_secs(30);
 
 /// Serves a page until it is gone. `url` is what a page without one of its own is to play.
-pub(super) async fn serve(socket: WebSocket, channels: Channels, url: Option<&AmtUrl>) {
+pub(super) async fn serve(socket: WebSocket, channels: Channels, url: Option<&AmtUrl>, rules: Rules) {
     let (sink, stream) = socket.split();
     let mailbox = Arc::new(Mailbox::default());
     mailbox.send(&FromHelper::Hello {
@@ -39,12 +40,13 @@ pub(super) async fn serve(socket: WebSocket, channels: Channels, url: Option<&Am
     });
     // What one of them holds is dropped with it, and each ends with the other.
     let mut tasks = JoinSet::new();
-    tasks.spawn(read(stream, channels, Arc::clone(&mailbox)));
+    tasks.spawn(read(stream, channels, Arc::clone(&mailbox), rules));
     tasks.spawn(write(sink, mailbox));
     tasks.join_next().await;
 }
 
-async fn read(mut stream: SplitStream<WebSocket>, channels: Channels, mailbox: Arc<Mailbox>) {
+async fn read(mut stream: SplitStream<WebSocket>, channels: Channels, mailbox: Arc<Mailbox>, rules: Rules) {
+    let mut targets = Targets::new(std::time::Instant::now());
     // Held for its being dropped.
     let mut _subscription: Option<Subscription> = None;
     while let Ok(Some(Ok(message))) = timeout(SILENCE, stream.next()).await {
@@ -56,10 +58,13 @@ async fn read(mut stream: SplitStream<WebSocket>, channels: Channels, mailbox: A
         _subscription = None;
         mailbox.start_over();
         let tuned = match serde_json::from_str(text) {
-            Ok(FromPage::Tune { url, request }) => {
+            Ok(FromPage::Tune { url, request, typed }) => {
                 let parsed = url.parse::<AmtUrl>().map_err(|error| failed(&error.to_string(), None));
                 mailbox.send(&FromHelper::Tuned { url, request });
-                parsed.and_then(|url| channels.tune(&url, Arc::clone(&mailbox)))
+                parsed.and_then(|url| {
+                    targets.admit(std::time::Instant::now(), &rules, &url, typed)?;
+                    channels.tune(&url, Arc::clone(&mailbox))
+                })
             }
             Ok(FromPage::Stop) => Err(status(Phase::Idle, "No channel is tuned in.", None)),
             Err(_) => Err(failed(

@@ -8,9 +8,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use rustls::server::ParsedCertificate;
 use rustls::version::{TLS12, TLS13};
 use rustls::{Error, ServerConfig};
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
+use webpki::EndEntityCert;
 
 /// What the server needs to speak TLS.
 #[derive(Clone)]
@@ -70,9 +72,19 @@ impl Tls {
         &self.acceptor
     }
 
-    /// Whether the certificate is for this name or address (RFC 6125). A browser lets nobody else's page under such
-    /// a name: wherever its owner points it, the certificate would not fit.
+    /// Whether the certificate names this very name or address. A browser lets nobody else's page under such a name:
+    /// wherever its owner points it, the certificate would not fit. A wildcard says less: whoever has one of the names under
+    /// it could point that here, with a page of theirs loaded from elsewhere before.
     pub(super) fn carries(&self, host: &str) -> bool {
+        let by_itself = |certificate: &EndEntityCert<'_>| {
+            let mut names = certificate.valid_dns_names();
+            host.parse::<IpAddr>().is_ok() || host.starts_with('[') || names.any(|name| name.eq_ignore_ascii_case(host))
+        };
+        self.fits(host) && EndEntityCert::try_from(&self.certificate).is_ok_and(|certificate| by_itself(&certificate))
+    }
+
+    /// Whether the certificate is valid for this name or address (RFC 6125), also by a wildcard.
+    pub(super) fn fits(&self, host: &str) -> bool {
         let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let Ok(name) = ServerName::try_from(host) else { return false };
         ParsedCertificate::try_from(&self.certificate)

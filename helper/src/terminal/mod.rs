@@ -14,6 +14,7 @@ pub use line::{Level, Line};
 use crate::options::{General, LogFormat};
 use crate::privilege::{give_up_capabilities, is_root};
 use limiter::{Limiter, Summary};
+use log::timeless;
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr, stdout};
 use std::sync::OnceLock;
@@ -73,6 +74,12 @@ pub fn be_quiet() {
     QUIET.store(true, Ordering::Relaxed);
 }
 
+/// Whether lines go to a terminal and nowhere else, so that what is secret may stand in them.
+#[must_use]
+pub fn is_watched() -> bool {
+    ON_A_TERMINAL.load(Ordering::Relaxed) && !JSON.load(Ordering::Relaxed)
+}
+
 /// Prints one line; leaves it out where too many wait.
 pub fn say(line: impl Display) {
     say_line(Line::new(line));
@@ -87,8 +94,7 @@ pub fn say_line(line: Line) {
 
 /// Shows how it goes on, in one place, where somebody looks on; a log does not grow by it.
 pub fn show_progress(line: Line) {
-    let seen = ON_A_TERMINAL.load(Ordering::Relaxed) && !JSON.load(Ordering::Relaxed);
-    if seen && !QUIET.load(Ordering::Relaxed) {
+    if is_watched() && !QUIET.load(Ordering::Relaxed) {
         printer().job(Job::Progress(line));
     }
 }
@@ -104,17 +110,25 @@ pub fn complain(error: &anyhow::Error) {
 /// Waits until all is printed, but not for a terminal that takes nothing.
 pub fn finish() {
     let (tell, told) = sync_channel(1);
-    if printer().0.try_send(Job::Tell(tell)).is_ok() {
+    if printer().0.as_ref().is_some_and(|jobs| jobs.try_send(Job::Tell(tell)).is_ok()) {
         let _ = told.recv_timeout(LAST_LINES);
     }
 }
 
-struct Printer(SyncSender<Job>);
+/// Without a thread, where the system has none to give, lines are printed by whoever says them.
+struct Printer(Option<SyncSender<Job>>);
 
 impl Printer {
     fn job(&self, job: Job) {
-        if self.0.try_send(job).is_err() {
-            LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+        match (&self.0, job) {
+            (Some(jobs), job) => {
+                if jobs.try_send(job).is_err() {
+                    LEFT_OUT.fetch_add(1, Ordering::Relaxed);
+                }
+            }
+            (None, Job::Print(line)) => write(&line),
+            (None, Job::Log { text, .. }) => write_log(&text),
+            (None, Job::Progress(_) | Job::Tell(_)) => {}
         }
     }
 }
@@ -123,7 +137,7 @@ fn printer() -> &'static Printer {
     static PRINTER: OnceLock<Printer> = OnceLock::new();
     PRINTER.get_or_init(|| {
         let (sender, jobs) = sync_channel(WAITING);
-        std::thread::spawn(move || {
+        let thread = std::thread::Builder::new().name("printer".into()).spawn(move || {
             // The first line may come before the process gives its rights up, which each thread has by itself.
             // Root's go in every thread at once, and that aborts where one thread has fewer than the others.
             if !is_root() {
@@ -131,7 +145,7 @@ fn printer() -> &'static Printer {
             }
             print(&jobs);
         });
-        Printer(sender)
+        Printer(thread.is_ok().then_some(sender))
     })
 }
 
@@ -166,8 +180,8 @@ fn print(jobs: &Receiver<Job>) {
                 put(&format!("{CLEAR_LINE}{NO_WRAP}{}{WRAP}", line.text()));
             }
             Ok(Job::Log { text, asked_for }) => {
-                if limiter.admit(Instant::now(), log::timeless(&text), asked_for) {
-                    let _ = writeln!(stderr().lock(), "{text}");
+                if limiter.admit(Instant::now(), timeless(&text), asked_for) {
+                    write_log(&text);
                 }
             }
             Ok(Job::Tell(tell)) => {
@@ -184,6 +198,10 @@ fn tell(summary: &Summary) {
         Summary::Again(line, times) => format!("({times} more times within a second: {line})"),
         Summary::LeftOut(lines) => format!("({lines} other lines within a second were omitted.)"),
     }));
+}
+
+fn write_log(text: &str) {
+    let _ = writeln!(stderr().lock(), "{text}");
 }
 
 fn write(line: &Line) {

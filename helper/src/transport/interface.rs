@@ -90,6 +90,12 @@ pub(super) fn local_address_to(remote: SocketAddr) -> io::Result<IpAddr> {
     Ok(probe.local_addr()?.ip())
 }
 
+/// Whether an address is one of this machine's own: the kernel then has packets to it leave from itself.
+pub(crate) fn is_own_address(address: IpAddr) -> bool {
+    let address = address.to_canonical();
+    address.is_loopback() || local_address(address).is_ok_and(|local| local == address)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -99,6 +105,20 @@ mod tests {
         let interface = Interface::towards(Ipv4Addr::LOCALHOST.into()).unwrap();
         assert_eq!(interface, Interface::named(interface.name()).unwrap());
         assert_eq!(local_address(Ipv4Addr::LOCALHOST.into()).unwrap(), Ipv4Addr::LOCALHOST);
+    }
+
+    #[test]
+    fn the_machines_own_addresses_are_known_for_what_they_are() {
+        for own in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"] {
+            assert!(is_own_address(own.parse().unwrap()), "{own}");
+        }
+        for network in datalink::interfaces().iter().flat_map(|interface| &interface.ips) {
+            let unscoped = !matches!(network.ip(), IpAddr::V6(address) if address.is_unicast_link_local());
+            assert_eq!(is_own_address(network.ip()), unscoped, "{network}");
+        }
+        for other in ["192.0.2.1", "203.0.113.9", "2001:db8::1"] {
+            assert!(!is_own_address(other.parse().unwrap()), "{other}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ pub mod udp;
 pub use attachment::Attachment;
 pub use inlet::Batch;
 pub use interface::Interface;
+pub(crate) use interface::is_own_address;
 pub(crate) use sockets::join_source;
 
 use crate::options::TransportChoice;

@@ -9,6 +9,7 @@
 //! bind it so again: the next tunnel to that relay, the next join of that group. Until then it takes nothing in. When
 //! all are bound, a tunnel takes one of another relay's, as any port will do; a group has no such choice.
 
+use crate::resources::sockets_in_advance;
 use socket2::{Domain, Protocol, SockFilter, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::mem::offset_of;
@@ -71,7 +72,7 @@ impl UdpSockets {
         let mut made = Vec::new();
         let number = if may_open(OPEN_FILES) { MADE_BEFORE } else { FEW_MADE_BEFORE };
         for domain in [Domain::IPV4, Domain::IPV6] {
-            made.extend((0..number).map_while(|_| {
+            made.extend((0..sockets_in_advance(number)).map_while(|_| {
                 let socket = make(domain).ok()?;
                 force_buffer(&socket).then_some((domain, socket))
             }));

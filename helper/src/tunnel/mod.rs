@@ -10,17 +10,25 @@ mod task;
 
 use crate::amt::gateway::{Config, Event};
 use crate::amt::message::Protocol;
+use crate::discovery::pace::Pace;
 use crate::membership::Membership;
 use crate::reinject::{self, Reinjector};
-use crate::transport::Transports;
+use crate::transport::{Transports, is_own_address};
 use onward::Onward;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use task::Task;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
+
+/// Relays that never answered which may be asked in any such time, for all channels together: whatever pages name, the
+/// helper sends nobody a flood, and finds nothing out quickly.
+const NEW_RELAYS: usize = 32;
+const NEW_RELAYS_PERIOD: Duration = Duration::from_secs(8);
+/// Relays that are remembered for having answered.
+const MAX_ANSWERED: usize = 256;
 
 /// A channel's end of a tunnel. It is called on the path of the data: it must not wait for anything.
 pub trait Line: Send + Sync {
@@ -100,6 +108,10 @@ struct Shared {
     /// Takes every accepted inner packet as well.
     onward: Option<Onward>,
     reinjector: Option<Reinjector>,
+    /// For relays that are asked for the first time.
+    pace: Pace,
+    /// Relays that have answered, the last one last.
+    answered: Mutex<VecDeque<SocketAddr>>,
     open: Mutex<HashMap<Key, mpsc::UnboundedSender<Order>>>,
     /// Every tunnel holds one; all are gone when the receiver says so.
     alive: Mutex<Option<mpsc::Sender<()>>>,
@@ -149,6 +161,8 @@ impl Tunnels {
             settings,
             onward: reinjector.clone().map(Onward::new),
             reinjector,
+            pace: Pace::new(NEW_RELAYS, NEW_RELAYS_PERIOD),
+            answered: Mutex::default(),
             open: Mutex::default(),
             alive: Mutex::new(Some(alive)),
             ended: tokio::sync::Mutex::new(ended),
@@ -191,6 +205,7 @@ impl Tunnels {
             discover: wanted.discover,
             refresh: settings.refresh,
             ecn: settings.ecn,
+            is_own: is_own_address,
             ..Config::new(key.protocol)
         };
         tokio::spawn(Task::new(key, config, received, Arc::clone(&self.0)).run(alive));
@@ -207,6 +222,23 @@ impl Tunnels {
 }
 
 impl Shared {
+    /// Returns when a relay may be asked: at once where it has answered before.
+    async fn turn(&self, relay: SocketAddr) {
+        if !lock(&self.answered).contains(&relay) {
+            self.pace.wait(1).await;
+        }
+    }
+
+    /// A relay has spoken AMT.
+    fn has_answered(&self, relay: SocketAddr) {
+        let mut answered = lock(&self.answered);
+        answered.retain(|other| *other != relay);
+        if answered.len() >= MAX_ANSWERED {
+            answered.pop_front();
+        }
+        answered.push_back(relay);
+    }
+
     /// Takes a tunnel that has no riders off the list; false where one came in between.
     fn close(&self, key: &Key, orders: &mpsc::UnboundedReceiver<Order>) -> bool {
         // Riders come under this lock.

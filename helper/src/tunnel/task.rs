@@ -7,7 +7,7 @@ use crate::membership::Membership;
 use crate::reassembly::{self, Reassembly};
 use crate::transport::{Batch, Received, Transport};
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, ErrorKind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
@@ -80,7 +80,9 @@ impl Task {
 
     /// Runs until nobody wants the tunnel, and leaves properly. `alive` is held as long.
     pub(super) async fn run(mut self, alive: mpsc::Sender<()>) {
+        let Some(orders) = self.turn().await else { return };
         let mut gateway = Gateway::new(Instant::now(), self.config.clone(), self.key.relay, rand::random());
+        orders.into_iter().for_each(|order| self.obey(&mut gateway, order));
         loop {
             self.obey_all(&mut gateway);
             if self.riders.is_empty() && self.shared.close(&self.key, &self.orders) {
@@ -105,6 +107,29 @@ impl Task {
             self.dropped_before = 0;
         }
         drop(alive);
+    }
+
+    /// Waits until the relay may be asked. What was ordered meanwhile, or `None` where nobody waits any more.
+    async fn turn(&mut self) -> Option<Vec<Order>> {
+        let (shared, relay) = (Arc::clone(&self.shared), self.key.relay);
+        let turn = shared.turn(relay);
+        tokio::pin!(turn);
+        let mut orders: Vec<Order> = Vec::new();
+        loop {
+            tokio::select! {
+                biased;
+                () = &mut turn => return Some(orders),
+                Some(order) = self.orders.recv() => match order {
+                    Order::Leave(id) => {
+                        orders.retain(|order| !matches!(order, Order::Take(Rider { id: of, .. }) | Order::Join(of) if *of == id));
+                        if orders.is_empty() && self.shared.close(&self.key, &self.orders) {
+                            return None;
+                        }
+                    }
+                    order => orders.push(order),
+                },
+            }
+        }
     }
 
     /// Waits before the socket is opened anew; orders are taken meanwhile.
@@ -196,7 +221,9 @@ impl Task {
         while let Some(transmit) = gateway.poll_transmit() {
             if let Err(error) = transport.send(transmit.to, &transmit.payload).await {
                 gateway.handle_unreachable(Instant::now());
-                unsent = Some(error);
+                // That says something of the relay's side, as ICMP does, and nothing of this machine.
+                let of_the_relay = matches!(error.kind(), ErrorKind::HostUnreachable | ErrorKind::ConnectionRefused);
+                unsent = (!of_the_relay).then_some(error).or(unsent);
             }
         }
         while let Some(event) = gateway.poll_event() {
@@ -204,6 +231,9 @@ impl Task {
                 // It is not the relay's side that says so: see below.
                 Event::Unreachable { .. } if unsent.is_some() => continue,
                 _ => {}
+            }
+            if matches!(event, Event::Advertisement { .. } | Event::Query { .. }) {
+                self.shared.has_answered(self.key.relay);
             }
             let concerned = match event {
                 Event::Receiving { membership, .. } | Event::Silent { membership, .. } => Some(membership),

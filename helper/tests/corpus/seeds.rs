@@ -332,7 +332,7 @@ fn websocket() -> Vec<(&'static str, Vec<u8>)> {
     let status = Status { phase: Phase::Joined, sentence: "Joined.".into(), advice: None, relay: Some(GATEWAY.into()) };
     let header = FrameHeader { gap: true, missing: 14, sequence: 7, received_micros: 1_700_000_000_000_000 };
     vec![
-        ("tune", page(&FromPage::Tune { url: "amt://192.0.2.1@232.0.2.1:1234".into(), request: None })),
+        ("tune", page(&FromPage::Tune { url: "amt://192.0.2.1@232.0.2.1:1234".into(), request: None, typed: false })),
         ("stop", page(&FromPage::Stop)),
         ("hello", helper(&FromHelper::Hello { protocol: 1, version: "0.1.0".into(), url: None, alive_ms: None })),
         ("status", helper(&FromHelper::Status(status))),

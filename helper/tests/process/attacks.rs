@@ -7,7 +7,9 @@ use crate::common::{Helper, PATIENCE};
 use amt_shared::wire::Phase;
 use futures_util::{SinkExt, StreamExt};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 
@@ -18,10 +20,30 @@ const SECRETS: [&str; 3] = ["/api/status", "/metrics", "/ws"];
 const UPGRADE: &str = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
                        Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
+/// Connects as another peer each time, so that nobody waits for what another one guessed.
+fn connect(helper: SocketAddr) -> TcpStream {
+    static PEERS: AtomicU16 = AtomicU16::new(0);
+    if helper.is_ipv6() {
+        let stream = TcpStream::connect(helper).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        return stream;
+    }
+    let [high, low] = PEERS.fetch_add(1, Ordering::Relaxed).to_be_bytes();
+    connect_as(Ipv4Addr::new(127, 1, high, low.max(1)), helper)
+}
+
+fn connect_as(peer: Ipv4Addr, helper: SocketAddr) -> TcpStream {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((peer, 0)).into()).unwrap();
+    socket.connect(&helper.into()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream
+}
+
 /// Sends bytes as they are; what comes until the helper closes the connection.
 fn send(helper: SocketAddr, request: &[u8]) -> String {
-    let mut stream = TcpStream::connect(helper).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = connect(helper);
     // It may close before all is written, and with a reset then.
     let _ = stream.write_all(request);
     let mut answer = Vec::new();
@@ -36,8 +58,7 @@ fn ask(helper: SocketAddr, path: &str, headers: &str) -> String {
         return send(helper, request.as_bytes());
     }
     // A WebSocket stays open: the first line tells.
-    let mut stream = TcpStream::connect(helper).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    let mut stream = connect(helper);
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = vec![0; 512];
     let length = stream.read(&mut answer).unwrap();
@@ -231,6 +252,53 @@ fn only_the_whole_token_opens_whatever_the_path_is_written_like() {
     }
     // The page itself is no secret: it asks for the token's place in its address.
     assert_eq!(status(&ask(address, "/", &host)), 200);
+}
+
+#[test]
+fn guesses_of_the_token_are_counted_and_slowed_and_lock_nobody_out() {
+    let helper = Helper::serve(&["--token", TOKEN]);
+    let address = helper.address();
+    let guess = format!("GET /api/status?token=wrong-horse HTTP/1.1\r\nHost: {address}\r\n\r\n");
+    let guesser = Ipv4Addr::new(127, 2, 0, 1);
+
+    // One connection is closed after a few.
+    let mut stream = connect_as(guesser, address);
+    let mut answers = String::new();
+    stream.write_all(guess.repeat(20).as_bytes()).unwrap();
+    let _ = stream.read_to_string(&mut answers);
+    assert_eq!(answers.matches("HTTP/1.1 403").count(), 3, "{answers}");
+
+    // Many are answered slowly.
+    let began = Instant::now();
+    let guessers: Vec<_> = (0..8)
+        .map(|_| {
+            let guess = guess.clone();
+            std::thread::spawn(move || {
+                let mut answered = 0;
+                while began.elapsed() < Duration::from_secs(5) {
+                    let mut stream = connect_as(guesser, address);
+                    stream.write_all(guess.as_bytes()).unwrap();
+                    answered += u32::from(stream.read(&mut [0; 64]).is_ok());
+                }
+                answered
+            })
+        })
+        .collect();
+    // Meanwhile whoever has the token comes in, from elsewhere and from the same address.
+    let honest = format!("GET /api/status?token={TOKEN} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    std::thread::sleep(Duration::from_secs(2));
+    for peer in [Ipv4Addr::new(127, 2, 0, 2), guesser] {
+        let (mut stream, mut answer) = (connect_as(peer, address), String::new());
+        stream.write_all(honest.as_bytes()).unwrap();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(let_in(&answer), "{peer}: {answer}");
+    }
+    let guesses: u32 = guessers.into_iter().map(|guesser| guesser.join().unwrap()).sum();
+    assert!(guesses < 100, "{guesses} guesses in 5 s");
+    let metrics = ask(address, "/metrics", &format!("Host: {address}\r\nAuthorization: Bearer {TOKEN}\r\n"));
+    let counted = metrics.lines().find_map(|line| line.strip_prefix("amt_helper_tokens_refused_total "));
+    let counted: u32 = counted.and_then(|count| count.trim().parse().ok()).unwrap_or(0);
+    assert!(counted >= guesses + 3, "{counted} of {guesses}");
 }
 
 #[test]

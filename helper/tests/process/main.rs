@@ -10,6 +10,7 @@ mod privileges;
 mod probe;
 mod receive;
 mod server;
+mod starting;
 mod tls;
 mod tunnels;
 mod viewers;

@@ -97,6 +97,7 @@ fn root_that_nobody_called_sudo_for_becomes_nobody() {
     let status = at_the_first_message(Helper::command().args(["--transport", "udp", "--path", "amt"]));
     assert_eq!(field(&status, "Uid:"), [NOBODY.to_string().as_str(); 4]);
     assert_eq!(field(&status, "CapEff:"), ["0000000000000000"]);
+    assert_eq!(field(&status, "CapBnd:"), ["0000000000000000"], "no program could get one back");
 }
 
 #[test]

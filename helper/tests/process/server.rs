@@ -6,6 +6,7 @@ use crate::common::stream::Stream;
 use crate::common::{Helper, eventually};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Command;
 
 /// A request as its bytes; the answer's head and body.
 fn ask(helper: SocketAddr, path: &str, headers: &str) -> (String, String) {
@@ -63,10 +64,15 @@ async fn the_websocket_answers_its_own_page_and_trunks_alone() {
     let helper = Helper::serve(&[]);
     let address = helper.address();
     let own = format!("http://{address}");
-    for origin in [own.as_str(), "http://localhost:8080", "http://127.0.0.1:8080"] {
-        assert_eq!(Page::knock(address, "/ws", &[("origin", origin)]).await, Ok(()), "{origin}");
+    assert_eq!(Page::knock(address, "/ws", &[("origin", &own)]).await, Ok(()));
+    let trunk = "http://localhost:8080";
+    for origin in [trunk, "http://127.0.0.1:8080"] {
+        // As trunk's proxy names the helper, and no browser does.
+        let headers = [("origin", origin), ("host", "127.0.0.1")];
+        assert_eq!(Page::knock(address, "/ws", &headers).await, Ok(()), "{origin}");
     }
     for headers in [
+        [("origin", trunk), ("host", address.to_string().as_str())],
         [("origin", "http://evil.example"), ("host", address.to_string().as_str())],
         [("origin", "http://evil.example:8080"), ("host", "evil.example:8080")],
         [("origin", own.as_str()), ("host", "evil.example")],
@@ -84,6 +90,34 @@ async fn a_token_is_asked_for_where_one_is_set() {
     assert!(matches!(Page::knock(address, "/ws?token=wrong-horse-1", &[]).await, Err((403, _))));
     assert_eq!(Page::knock(address, "/ws?token=correct-horse", &[]).await, Ok(()));
     assert!(get(address, "/api/status").0.starts_with("http/1.1 403"));
+}
+
+#[test]
+fn a_token_never_stands_in_what_may_be_kept() {
+    // What the tests read is no terminal, and neither is a journal.
+    for more in [&["--log-level", "debug"][..], &["--log-format", "json"]] {
+        let helper = Helper::serve(&[&["--token", "correct-horse"][..], more].concat());
+        let (address, token) = (helper.address(), "correct-horse");
+        assert!(get(address, &format!("/api/status?token={token}")).0.starts_with("http/1.1 200"));
+        assert!(get(address, "/api/status?token=wrong-horse").0.starts_with("http/1.1 403"));
+        let said = helper.lines.all();
+        assert!(said.contains("?token=…") && !said.contains("horse"), "{said}");
+    }
+}
+
+#[test]
+fn a_terminal_is_shown_the_token() {
+    // script(1) gives the helper a terminal of its own.
+    let helper = Helper::command();
+    let helper = helper.get_program().to_str().unwrap();
+    let command = format!("{helper} --listen 0 --transport udp --token correct-horse");
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &command, "/dev/null"]);
+    if Command::new("script").arg("--version").output().is_err() {
+        eprintln!("skipped: this test needs script(1)");
+        return;
+    }
+    Helper::start(&mut script).lines.wait_for("/?token=correct-horse in a browser");
 }
 
 #[test]

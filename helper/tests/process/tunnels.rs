@@ -7,8 +7,8 @@ use crate::common::{Helper, eventually};
 use amt_helper::membership::Membership;
 use amt_helper::options::TransportChoice;
 use amt_helper::transport::Transports;
-use amt_helper::tunnel::{Line, News, Settings, Tunnels, Wanted};
-use std::net::Ipv4Addr;
+use amt_helper::tunnel::{Lease, Line, News, Settings, Tunnels, Wanted};
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -187,4 +187,49 @@ async fn a_relay_that_loses_more_than_another_is_left_and_nothing_is_lost_or_dou
     let last_missing = missing.last().copied().unwrap_or(0);
     assert!(numbers.last().unwrap() - last_missing > 500, "nothing is missing behind that");
     assert_eq!(whole.left(GROUP), 0);
+}
+
+#[tokio::test]
+async fn new_relays_are_opened_slowly_and_those_that_answered_at_once() {
+    let relay = TestRelay::start();
+    let settings = Settings { refresh: Duration::from_secs(30), ecn: false };
+    let tunnels = Tunnels::new(Transports::open(TransportChoice::Udp).unwrap(), settings, None);
+    let take = |relay: SocketAddr| {
+        let membership = Membership::new(GROUP.into(), Some(SOURCE.into())).unwrap();
+        tunnels.take(&Wanted { membership, port: PORT, relay, discover: true }, Arc::new(Quiet)).unwrap()
+    };
+    async fn until_joined(relay: &TestRelay, lease: &Lease, subscribers: usize) {
+        lease.join();
+        let deadline = Instant::now() + crate::common::PATIENCE;
+        while relay.subscribers(GROUP) != subscribers {
+            assert!(Instant::now() < deadline, "it is not joined");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+    let known = take(relay.address);
+    until_joined(&relay, &known, 1).await;
+
+    // Strangers, whose first message says that they were asked.
+    let strangers: Vec<UdpSocket> = (0..100).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+    let began = Instant::now();
+    let leases: Vec<Lease> = strangers.iter().map(|stranger| take(stranger.local_addr().unwrap())).collect();
+    drop(known);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    let asked = |stranger: &&UdpSocket| {
+        stranger.set_nonblocking(true).unwrap();
+        stranger.recv(&mut [0; 64]).is_ok()
+    };
+    let asked = strangers.iter().filter(asked).count();
+    if began.elapsed() < Duration::from_secs(7) {
+        assert!((1..=32).contains(&asked), "{asked} relays at once");
+    }
+
+    // While others wait, one that has answered before is joined again.
+    let again = take(relay.address);
+    until_joined(&relay, &again, 1).await;
+    if began.elapsed() < Duration::from_secs(7) {
+        let more = strangers.iter().filter(|stranger| stranger.recv(&mut [0; 64]).is_ok()).count();
+        assert!(more <= 32, "{more}");
+    }
+    drop(leases);
 }

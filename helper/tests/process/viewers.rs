@@ -3,10 +3,10 @@
 use crate::common::page::{Page, Received};
 use crate::common::relay::{GROUP, TestRelay};
 use crate::common::stream::{Stream, begins_with_random_access};
-use crate::common::{Helper, eventually};
-use amt_shared::wire::{FromHelper, Phase};
-use std::net::Ipv4Addr;
-use std::time::{Duration, SystemTime};
+use crate::common::{Helper, PATIENCE, eventually};
+use amt_shared::wire::{FromHelper, Phase, Status};
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::{Duration, Instant, SystemTime};
 
 const OTHER_GROUP: Ipv4Addr = Ipv4Addr::new(232, 9, 9, 10);
 
@@ -270,6 +270,60 @@ async fn a_relay_that_is_not_there_is_told_and_the_next_one_is_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_page_learns_no_more_than_that_a_stranger_does_not_answer() {
+    let helper = Helper::serve(&[]);
+    // One port is closed, at the other something else than a relay answers.
+    let babbler = UdpSocket::bind("127.0.0.1:0").unwrap();
+    let answering = babbler.local_addr().unwrap();
+    std::thread::spawn(move || {
+        while let Ok((_, from)) = babbler.recv_from(&mut [0; 1500]) {
+            let _ = babbler.send_to(b"no AMT", from);
+        }
+    });
+    let mut learnt = Vec::new();
+    for (group, relay) in [(11, "127.0.0.1:9".to_owned()), (12, answering.to_string())] {
+        let mut page = Page::open(helper.address()).await;
+        page.tune(&format!("amt://192.0.2.1@232.9.9.{group}?relay={relay}")).await;
+        let mut told: Vec<Status> = Vec::new();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            assert!(Instant::now() < deadline, "{told:?}");
+            match page.next().await {
+                Received::Message(FromHelper::Status(status)) => told.push(status),
+                Received::Message(FromHelper::Stats(stats)) => {
+                    assert!(stats.discarded.is_empty(), "{stats:?}");
+                    if told.last().is_some_and(|status| status.sentence.contains("does not answer")) {
+                        break;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let told = told.iter().map(|status| format!("{status:?}").replace(&relay, "…"));
+        let told = told.map(|status| status.replace(relay.rsplit(':').next().unwrap(), "…")).collect::<Vec<_>>();
+        learnt.push(told);
+    }
+    assert_eq!(learnt[0], learnt[1]);
+    helper.lines.wait_for("No relay listens at 127.0.0.1:9");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn links_name_relays_at_the_port_of_relays_alone() {
+    let (relay, other) = (TestRelay::start(), TestRelay::start());
+    let port = relay.address.port().to_string();
+    let helper = Helper::serve(&["--relay-ports", &port]);
+    let mut page = Page::open(helper.address()).await;
+    page.say(&format!(r#"{{"type":"tune","url":"{}"}}"#, other.url())).await;
+    let refused = page.wait_for(Phase::Failed).await;
+    assert!(refused.advice.unwrap().contains("--relay-ports "), "{}", refused.sentence);
+    page.say(&format!(r#"{{"type":"tune","url":"{}"}}"#, relay.url())).await;
+    relay.wait_for_join(GROUP);
+    assert_eq!(other.joined(GROUP), 0);
+    page.tune(&other.url_of(OTHER_GROUP)).await;
+    other.wait_for_join(OTHER_GROUP);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_follows_the_answer_to_a_tune_is_of_that_channel_alone() {
     let relay = TestRelay::start();
     let helper = Helper::serve(&[]);
@@ -365,9 +419,11 @@ async fn who_names_another_relay_for_a_channel_is_told_of_that_one_and_not_of_th
     let helper = Helper::serve(&[]);
     let mut page = Page::open(helper.address()).await;
     let url = |relay: &str| format!("amt://192.0.2.1@232.9.9.9?relay={relay}");
-    for (relay, told) in [("127.0.0.1:9", "No relay listens at 127.0.0.1:9"), ("nobody.invalid", "nobody.invalid")] {
-        page.tune(&url(&silent.local_addr().unwrap().to_string())).await;
-        while !page.wait_for(Phase::Discovering).await.sentence.contains("does not answer") {}
+    for (relay, told) in [("127.0.0.1:9", "127.0.0.1:9 does not answer"), ("nobody.invalid", "nobody.invalid")] {
+        let stranger = silent.local_addr().unwrap().to_string();
+        page.tune(&url(&stranger)).await;
+        let unanswered = format!("{stranger} does not answer");
+        while !page.wait_for(Phase::Discovering).await.sentence.contains(&unanswered) {}
         page.tune(&url(relay)).await;
         let told_by = tokio::time::Instant::now() + crate::common::PATIENCE;
         loop {

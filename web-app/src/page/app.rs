@@ -34,10 +34,18 @@ pub(super) struct App {
     pub(super) helper: Helper,
     /// Host and port of the helper.
     pub(super) host: String,
+    /// The helper's token as a query, or nothing.
+    pub(super) token: String,
     /// What the helper plays where the page's address names nothing.
     pub(super) own: Option<String>,
     /// The address as it was given, while a channel is wanted.
     pub(super) tuned: Option<String>,
+    /// The address of a link that waits for the viewer's word.
+    pub(super) asks: Option<String>,
+    /// What stands in the field came by a link, and nobody has touched it since.
+    pub(super) from_link: Option<String>,
+    /// Whether the viewer named the relays of what is wanted, and not a link alone.
+    pub(super) typed: bool,
     /// The viewer has chosen: the helper's own address is not played by itself any more.
     pub(super) chosen: bool,
     pub(super) status: Option<Status>,
@@ -85,6 +93,7 @@ pub fn start() {
     }));
     let player = Player::new(&elements.video, &elements.still);
     let host = elements.window.location().host().unwrap_or_default();
+    let token = super::token::query(&elements.window);
     let shared = Rc::new_cyclic(|itself| {
         RefCell::new(App {
             itself: itself.clone(),
@@ -94,7 +103,11 @@ pub fn start() {
             restarts: Restarts::default(),
             helper: Helper::Connecting,
             host,
+            token,
             own: None,
+            asks: None,
+            from_link: None,
+            typed: false,
             tuned: None,
             chosen: false,
             status: None,
@@ -159,7 +172,12 @@ impl App {
                 event.prevent_default();
                 submit();
             }),
-            on(&self.elements.url, "input", Self::check_address),
+            on(&self.elements.url, "input", |app| {
+                app.from_link = None;
+                app.check_address();
+            }),
+            on(&self.elements.consent_play, "click", Self::consented),
+            on(&self.elements.consent_refuse, "click", Self::refused),
             on(&self.elements.stop, "click", Self::toggle),
             on(&self.elements.live, "click", Self::go_live),
             on(&self.elements.program, "change", Self::program_chosen),
@@ -220,11 +238,9 @@ impl App {
                 app.show();
             }
         };
-        // The document is written by every build, so its date tells builds apart. The page's own query goes along:
-        // it may hold the helper's token.
+        // The document is written by every build, so its date tells builds apart. The helper's token goes along.
         let version = js_sys::Date::parse(&self.elements.document.last_modified());
-        let search = self.elements.window.location().search().unwrap_or_default();
-        match Thread::start(&format!("?v={version}&{}", search.trim_start_matches('?')), heard, broke) {
+        match Thread::start(&format!("?v={version}&{}", self.token.trim_start_matches('?')), heard, broke) {
             Ok(worker) => self.worker = Some(worker),
             Err(_) => self.worker_broke(),
         }
@@ -276,7 +292,7 @@ impl App {
             FromWorker::Ready => {
                 self.helper = Helper::Connecting;
                 if let Some(url) = self.tuned.clone() {
-                    self.ask(&ToWorker::Tune { url, takes: self.takes, choice: self.choice });
+                    self.tune(url);
                 }
             }
             FromWorker::Unreachable { silent, .. } => {
@@ -329,9 +345,10 @@ impl App {
             FromHelper::Hello { protocol, url, .. } => {
                 self.helper = if protocol == PROTOCOL { Helper::There } else { Helper::OtherVersion };
                 self.own = url;
+                self.look_again();
                 if self.tuned.is_none() && !self.chosen {
                     match self.own.clone() {
-                        Some(url) => self.play(&url),
+                        Some(url) => self.play(&url, true),
                         None => self.invite(),
                     }
                 }

@@ -27,7 +27,7 @@ impl App {
     pub(super) fn after_loss_chosen(&mut self) {
         self.choose(Choice { damaged: self.elements.after_loss.value() == "damaged", ..self.choice });
         if let Some(url) = self.tuned.clone() {
-            self.ask(&ToWorker::Tune { url, takes: self.takes, choice: self.choice });
+            self.tune(url);
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! Pure, and tested on the host: [`status`] and [`helper`] (from facts to a sentence), [`channel`] (what there is to choose and what
 //! is on), [`program`] (what of it plays), [`cues`], [`recent`] (what was last played), [`choices`] (what was chosen in
-//! it) and [`restarts`] (when the worker is started anew).
+//! it), [`consent`] (whether a link may open its relays), [`token`] (of the helper, and not in the address bar) and
+//! [`restarts`] (when the worker is started anew).
 //! Around them, for browsers only: `document` finds the elements, `thread` runs the worker, `app` ties them,
 //! `tuning` chooses the channel, `history` lists what has played, `reach` finds out why the helper is not there,
 //! `chooser` the programme and the sound in it, `view` and `figures` write what is
@@ -10,15 +11,19 @@
 
 pub mod channel;
 pub mod choices;
+pub mod consent;
 pub mod cues;
 pub mod helper;
 pub mod program;
 pub mod recent;
 pub mod restarts;
 pub mod status;
+pub mod token;
 
 #[cfg(target_arch = "wasm32")]
 mod app;
+#[cfg(target_arch = "wasm32")]
+mod asking;
 #[cfg(target_arch = "wasm32")]
 mod chooser;
 #[cfg(target_arch = "wasm32")]

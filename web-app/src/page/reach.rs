@@ -13,7 +13,7 @@ impl App {
             return;
         }
         let (weak, window) = (self.itself.clone(), self.elements.window.clone());
-        let address = format!("/api/status{}", window.location().search().unwrap_or_default());
+        let address = format!("/api/status{}", self.token);
         spawn_local(async move {
             let response = JsFuture::from(window.fetch_with_str(&address)).await;
             let code = response.ok().and_then(|response| response.dyn_into::<Response>().ok()).map(|it| it.status());

@@ -33,6 +33,8 @@ pub struct Facts {
     pub host: String,
     /// Whether a channel was asked for.
     pub tuned: bool,
+    /// What the viewer is asked before a link's channel is opened.
+    pub asks: Option<String>,
     /// What the helper says of the channel.
     pub status: Option<Status>,
     /// What the player does.
@@ -118,6 +120,9 @@ pub fn line(facts: &Facts) -> Line {
     }
     if let Some(line) = without_helper(facts.helper, &facts.host) {
         return line;
+    }
+    if let Some(question) = &facts.asks {
+        return Line::new("asking", question, "Play it only if you trust whoever gave you the link.");
     }
     if !facts.tuned {
         return Line::new("idle", "Ready.", "Enter a channel address and press Play.");

@@ -31,6 +31,16 @@ fn what_keeps_the_page_from_its_helper_is_told_with_the_address_that_was_tried()
 }
 
 #[test]
+fn a_link_is_asked_for_before_anything_else_but_a_missing_helper() {
+    let facts = Facts { asks: Some("This link wants to use the relay a.b.".into()), tuned: false, ..receiving_facts() };
+    let line_of = |helper| line(&Facts { helper, ..facts.clone() });
+    let asked = line_of(Helper::There);
+    assert_eq!((asked.phase, asked.sentence.as_str()), ("asking", "This link wants to use the relay a.b."));
+    assert!(asked.advice.contains("trust"), "{asked:?}");
+    assert_eq!(line_of(Helper::Unreachable).phase, "helper_unreachable");
+}
+
+#[test]
 fn why_the_helper_cannot_be_reached_is_known_by_what_answers() {
     let known = [None, Some(403), Some(200), Some(502)].map(super::super::helper::unreachable);
     assert_eq!(known, [Helper::Unreachable, Helper::TokenRefused, Helper::NotAdmitted, Helper::NotBehind]);

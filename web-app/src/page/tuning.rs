@@ -28,10 +28,13 @@ impl App {
         let address = self.elements.url.value().trim().to_owned();
         self.chosen = true;
         match address.parse::<AmtUrl>() {
-            Ok(_) => {
+            Ok(url) => {
                 let _ = self.elements.url.blur();
+                // A click alone is consent to a link's relays, but did not choose their ports.
+                let typed = self.from_link.as_ref() != Some(&address) || self.unknown_relays(&url).is_empty();
+                self.use_relays(&url, typed);
                 self.set_hash(&address);
-                self.play(&address);
+                self.play(&address, typed);
             }
             Err(error) => {
                 self.show_address_error(Some(&error));
@@ -40,20 +43,28 @@ impl App {
         }
     }
 
-    pub(super) fn play(&mut self, address: &str) {
+    pub(super) fn play(&mut self, address: &str, typed: bool) {
         self.leave(true);
+        self.asks = None;
+        self.typed = typed;
         self.elements.url.set_value(address);
         self.show_address_error(None);
         self.tuned = Some(address.to_owned());
         self.choice = Self::remembered_choice(address);
         self.player.resume();
         self.restarts.wanted();
-        self.ask(&ToWorker::Tune { url: address.to_owned(), takes: self.takes, choice: self.choice });
+        self.tune(address.to_owned());
         self.show();
+    }
+
+    /// Asks the worker for it.
+    pub(super) fn tune(&self, url: String) {
+        self.ask(&ToWorker::Tune { url, takes: self.takes, choice: self.choice, typed: self.typed });
     }
 
     pub(super) fn stop(&mut self) {
         self.chosen = true;
+        self.asks = None;
         self.leave(false);
         self.ask(&ToWorker::Stop);
         self.clear_hash();
@@ -85,13 +96,23 @@ impl App {
         if hash.is_empty() || self.tuned.as_deref() == Some(&hash) {
             return;
         }
-        if self.tuned.is_some() && hash.parse::<AmtUrl>().is_err() {
+        let url = hash.parse::<AmtUrl>();
+        let waits = url.as_ref().is_ok_and(|url| !self.unknown_relays(url).is_empty());
+        if self.tuned.is_some() && (url.is_err() || waits) {
             // What plays is not what the address bar says any more.
             self.leave(false);
             self.ask(&ToWorker::Stop);
         }
         self.elements.url.set_value(&hash);
-        self.submitted();
+        self.from_link = Some(hash.clone());
+        self.asks = waits.then_some(hash);
+        if waits {
+            self.chosen = true;
+            self.show_address_error(None);
+            self.show();
+        } else {
+            self.submitted();
+        }
     }
 
     /// The viewer went back or forward, or typed: what plays is what the page's address says.
@@ -103,9 +124,9 @@ impl App {
         let is_stop = state.is_ok_and(|state| state == STOPPED);
         match self.own.clone() {
             // What the page plays without an address in its own.
-            Some(own) if !is_stop && self.tuned.as_ref() != Some(&own) => self.play(&own),
+            Some(own) if !is_stop && self.tuned.as_ref() != Some(&own) => self.play(&own, true),
             Some(_) if !is_stop => {}
-            _ if self.tuned.is_some() => self.stop(),
+            _ if self.tuned.is_some() || self.asks.is_some() => self.stop(),
             _ => {}
         }
     }

@@ -40,6 +40,7 @@ impl App {
             helper: self.restarts.trouble().unwrap_or(self.helper),
             host: self.host.clone(),
             tuned: self.tuned.is_some(),
+            asks: self.question(),
             status: self.status.clone(),
             picture,
             has_played: self.has_played,
@@ -67,6 +68,7 @@ impl App {
             self.remember(service.clone().unwrap_or_default());
         }
         let notice = status::notice(&line, &facts);
+        self.show_question(&line);
         let elements = &self.elements;
         set_data(&elements.status, "phase", line.phase);
         set_text(&elements.sentence, &line.sentence);

@@ -30,6 +30,8 @@ pub enum ToWorker {
         takes: Takes,
         /// What the viewer has chosen in it.
         choice: Choice,
+        /// Whether the viewer named its relays, and not a link alone.
+        typed: bool,
     },
     /// Play another programme of the stream, now and after every reconnection; its sound is its first again.
     ChooseProgram {
@@ -289,7 +291,7 @@ mod tests {
     fn what_the_browser_takes_goes_along_with_the_address() {
         let takes = Takes { hevc: false, mp3: true, ..Takes::default() };
         let choice = Choice { program: Some(2), audio: Some(0x101), damaged: true };
-        let message = ToWorker::Tune { url: "amt://232.0.0.1:1".into(), takes, choice };
+        let message = ToWorker::Tune { url: "amt://232.0.0.1:1".into(), takes, choice, typed: true };
         let text = serde_json::to_string(&message).unwrap();
         assert!(text.contains(r#""hevc":false"#), "{text}");
         assert_eq!(serde_json::from_str::<ToWorker>(&text).unwrap(), message);

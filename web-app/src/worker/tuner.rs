@@ -34,6 +34,7 @@ pub struct Tuner {
     url: Option<String>,
     takes: Takes,
     choice: Choice,
+    typed: bool,
     /// The number of the last request for a channel.
     request: u32,
     /// The helper has not come to that request: what still comes is of those before.
@@ -56,6 +57,7 @@ impl Tuner {
             url: None,
             takes: Takes::default(),
             choice: Choice::default(),
+            typed: false,
             request: 0,
             changing: false,
             acts: VecDeque::new(),
@@ -92,10 +94,11 @@ impl Tuner {
     /// The page wants something.
     pub fn asked(&mut self, message: ToWorker) {
         match message {
-            ToWorker::Tune { url, takes, choice } => {
+            ToWorker::Tune { url, takes, choice, typed } => {
                 self.url = Some(url);
                 self.takes = takes;
                 self.choice = choice;
+                self.typed = typed;
                 self.tune();
             }
             ToWorker::ChooseProgram { number } => {
@@ -159,7 +162,7 @@ impl Tuner {
             self.begin();
             self.changing = true;
             self.request = self.request.wrapping_add(1);
-            self.send(&FromPage::Tune { url, request: Some(self.request) });
+            self.send(&FromPage::Tune { url, request: Some(self.request), typed: self.typed });
         }
     }
 

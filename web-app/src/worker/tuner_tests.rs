@@ -88,7 +88,12 @@ impl World {
     }
 
     fn asks(&mut self, url: &str) {
-        self.tuner.asked(ToWorker::Tune { url: url.into(), takes: Takes::default(), choice: Choice::default() });
+        self.tuner.asked(ToWorker::Tune {
+            url: url.into(),
+            takes: Takes::default(),
+            choice: Choice::default(),
+            typed: true,
+        });
         self.settle();
     }
 
@@ -113,7 +118,7 @@ impl World {
 }
 
 fn tune(url: &str, request: u32) -> FromPage {
-    FromPage::Tune { url: url.into(), request: Some(request) }
+    FromPage::Tune { url: url.into(), request: Some(request), typed: true }
 }
 
 #[test]

@@ -44,8 +44,8 @@ impl Gateway {
         }
         question.check(nonce)?;
         let same_family = relay.is_ipv4() == self.discovery.ip().to_canonical().is_ipv4();
-        // Loopback leads to ourselves, which only somebody here may send us to.
-        let astray = relay.is_loopback() && !from.ip().to_canonical().is_loopback();
+        let is_own = self.config.is_own;
+        let astray = is_own(relay) && !is_own(from.ip().to_canonical());
         if !same_family || astray {
             return Err(Discard::RelayAddress);
         }

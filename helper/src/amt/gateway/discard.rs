@@ -21,7 +21,7 @@ pub enum Discard {
     /// Not the answer to what was asked.
     #[error("AMT message with the wrong nonce")]
     WrongNonce,
-    /// The address in the Advertisement is of another version of IP, or cannot be a relay's.
+    /// The address in the Advertisement is of another version of IP, cannot be a relay's, or is this host's own.
     #[error("Relay Advertisement with an unusable address")]
     RelayAddress,
     /// The packet in a Membership Query is not the General Query it should be.

@@ -32,7 +32,7 @@ use crate::membership::Membership;
 use crate::membership::interest::{Interest, StateChanges};
 use question::{Chance, GivenUp, Question};
 use std::collections::{BTreeMap, VecDeque};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 use watch::Watch;
 
@@ -73,6 +73,9 @@ pub struct Config {
     pub longest_pause: Duration,
     /// The longest pause before a relay that takes nobody new (L flag) is asked again. 30 s by default.
     pub longest_refusal: Duration,
+    /// Whether an address is this host's own. A Relay Advertisement that names one is followed only where it came from
+    /// one: anybody else would make this host talk to itself. By default only loopback addresses are known to be.
+    pub is_own: fn(IpAddr) -> bool,
 }
 
 impl Config {
@@ -91,6 +94,7 @@ impl Config {
             first_pause: SECOND,
             longest_pause: Duration::from_secs(4),
             longest_refusal: Duration::from_secs(30),
+            is_own: |address| address.to_canonical().is_loopback(),
         }
     }
 }

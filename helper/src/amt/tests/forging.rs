@@ -34,7 +34,9 @@ fn forged_messages_change_nothing() {
         assert_eq!(dropped(&mut network, from, &advertisement(nonce, evil)), Some(Discard::WrongSender));
     }
     assert_eq!(dropped(&mut network, relay, &advertisement(nonce ^ 1, evil)), Some(Discard::WrongNonce));
-    for address in ["0.0.0.0", "0.1.2.3", "224.0.0.1", "240.0.0.1", "255.255.255.255", "127.0.0.1", "2001:db8::1"] {
+    let own = endpoint(GATEWAY).ip().to_string();
+    for address in ["0.0.0.0", "0.1.2.3", "224.0.0.1", "240.0.0.1", "255.255.255.255", "127.0.0.1", "2001:db8::1", &own]
+    {
         assert_eq!(dropped(&mut network, relay, &advertisement(nonce, address)), Some(Discard::RelayAddress));
     }
     let packet = igmp::general_query(&GeneralQuery { interval: SECOND, robustness: 2 });

@@ -43,7 +43,8 @@ pub(in crate::amt) fn channel(text: &str) -> Membership {
 }
 
 pub(in crate::amt) fn config() -> Config {
-    Config::new(Protocol::Igmp)
+    let is_own = |address: IpAddr| address.is_loopback() || address == endpoint(GATEWAY).ip();
+    Config { is_own, ..Config::new(Protocol::Igmp) }
 }
 
 pub(in crate::amt) fn relay_config(address: &str) -> relay::Config {

@@ -82,7 +82,7 @@ impl Page {
     }
 
     pub(crate) async fn tune(&mut self, url: &str) {
-        let tune = serde_json::to_string(&FromPage::Tune { url: url.to_owned(), request: None }).unwrap();
+        let tune = serde_json::to_string(&FromPage::Tune { url: url.to_owned(), request: None, typed: true }).unwrap();
         self.say(&tune).await;
     }
 
