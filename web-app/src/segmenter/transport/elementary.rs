@@ -20,6 +20,9 @@ const UNCOUNTED: usize = 16;
 /// Bytes of payload in a packet without an adaptation field.
 const PAYLOAD_MAX: usize = PACKET_LEN - 4;
 
+/// Bytes of header, flags and clock (ISO/IEC 13818-1, 2.4.3.4).
+const HEAD: usize = 12;
+
 /// What a PID's packets are for.
 pub(in crate::segmenter) trait Carried {
     /// Takes a packet's payload; `known` when the PID is known to be what it is taken for.
@@ -47,8 +50,10 @@ pub(in crate::segmenter) trait Carried {
 pub(in crate::segmenter) struct Elementary<T> {
     pid: u16,
     continuity: ContinuityTracker,
-    /// First and last bytes of the last payload: what a repetition must repeat.
-    fingerprint: [u64; 2],
+    /// First and last bytes of the last payload with each counter: what a repetition must repeat.
+    fingerprints: [[u64; 2]; 16],
+    /// How the last packet without payload began: with its clock, where it has one.
+    head: [u8; HEAD],
     /// Packets in a row whose payload is encrypted.
     scrambled: u32,
     carried: T,
@@ -56,7 +61,14 @@ pub(in crate::segmenter) struct Elementary<T> {
 
 impl<T: Carried> Elementary<T> {
     pub(in crate::segmenter) fn new(pid: u16, carried: T) -> Self {
-        Self { pid, continuity: ContinuityTracker::default(), fingerprint: [0; 2], scrambled: 0, carried }
+        Self {
+            pid,
+            continuity: ContinuityTracker::default(),
+            fingerprints: [[0; 2]; 16],
+            head: [0; HEAD],
+            scrambled: 0,
+            carried,
+        }
     }
 
     pub(in crate::segmenter) const fn pid(&self) -> u16 {
@@ -75,10 +87,19 @@ impl<T: Carried> Elementary<T> {
     pub(in crate::segmenter) fn packet(&mut self, packet: &Packet<'_>, release: &mut Release) {
         let known = T::chosen(release) == Some(self.pid);
         let payload = packet.payload();
-        let fingerprint = fingerprint(payload);
+        let (fingerprint, counter) = (fingerprint(payload), usize::from(packet.continuity_counter()));
+        if payload.is_empty() {
+            let head = packet.bytes().first_chunk().copied().unwrap_or_default();
+            if core::mem::replace(&mut self.head, head) == head {
+                return;
+            }
+        }
+        if self.came_lately(counter, fingerprint, payload) {
+            return;
+        }
         let lost = match self.continuity.check(packet) {
             Continuity::Expected => 0,
-            Continuity::Duplicate if fingerprint == self.fingerprint => return,
+            Continuity::Duplicate if fingerprint == self.fingerprints[counter] => return,
             // The same counter on another payload: the counter went all the way round.
             Continuity::Duplicate => 15,
             Continuity::Lost(count) => count,
@@ -96,7 +117,7 @@ impl<T: Carried> Elementary<T> {
         if payload.is_empty() {
             return;
         }
-        self.fingerprint = fingerprint;
+        self.fingerprints[counter] = fingerprint;
         if packet.scrambled() {
             if known {
                 release.fault(FaultReason::Scrambled, Some(self.pid), 1);
@@ -116,6 +137,15 @@ impl<T: Carried> Elementary<T> {
         self.carried.payload(self.pid, packet, known, release);
     }
 
+    /// Whether a packet that is not due came before: networks deliver a datagram of several packets twice. Of filling one packet is
+    /// like the other, so it proves nothing.
+    fn came_lately(&self, counter: usize, fingerprint: [u64; 2], payload: &[u8]) -> bool {
+        let due = self.continuity.due().map(usize::from);
+        due.is_some_and(|due| due != counter && due != (counter + 1) & 0x0F)
+            && self.fingerprints[counter] == fingerprint
+            && payload.iter().any(|byte| Some(byte) != payload.first())
+    }
+
     /// Takes a packet of this PID that is but the next piece of what is being taken, as nearly all are; `false` where
     /// there is more to it, for [`Self::packet`].
     #[inline]
@@ -128,7 +158,7 @@ impl<T: Carried> Elementary<T> {
             return false;
         }
         self.continuity.advance();
-        self.fingerprint = fingerprint(payload);
+        self.fingerprints[usize::from(control & 0x0F)] = fingerprint(payload);
         true
     }
 
