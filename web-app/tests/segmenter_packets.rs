@@ -191,21 +191,15 @@ fn a_datagram_that_comes_twice_changes_nothing() {
     for name in ["clip", "open_gop"] {
         let all = packets(&fixture(name));
         let whole = run(&all.concat());
-        let datagrams: Vec<_> = all.chunks(7).collect();
-        for behind in [0, 1] {
-            let mut ts = Vec::new();
-            for (number, datagram) in datagrams.iter().enumerate() {
-                ts.extend(datagram.concat());
-                // Every fifth comes once more, at once or behind another one.
-                if let Some(again) = number.checked_sub(behind).filter(|again| again % 5 == 0) {
-                    ts.extend(datagrams[again].concat());
-                }
-            }
-            let run = run(&ts);
-            assert_eq!(crcs(&run.video), crcs(&whole.video), "{name} {behind}");
-            assert_eq!(crcs(&run.audio), crcs(&whole.audio), "{name} {behind}");
-            // A table in two packets seems to lack some in between; it comes again.
-            assert!(run.faults.keys().all(|fault| *fault == "continuity"), "{name} {behind}: {:?}", run.faults);
-        }
+        // Every fifth comes once more, at once.
+        let twice = all.chunks(7).enumerate().flat_map(|(number, datagram)| {
+            let times = if number % 5 == 0 { 2 } else { 1 };
+            datagram.concat().repeat(times)
+        });
+        let run = run(&twice.collect::<Vec<u8>>());
+        assert_eq!(crcs(&run.video), crcs(&whole.video), "{name}");
+        assert_eq!(crcs(&run.audio), crcs(&whole.audio), "{name}");
+        // A table in two packets seems to lack some in between; it comes again.
+        assert!(run.faults.keys().all(|fault| *fault == "continuity"), "{name}: {:?}", run.faults);
     }
 }

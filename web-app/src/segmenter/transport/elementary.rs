@@ -23,6 +23,10 @@ const PAYLOAD_MAX: usize = PACKET_LEN - 4;
 /// Bytes of header, flags and clock (ISO/IEC 13818-1, 2.4.3.4).
 const HEAD: usize = 12;
 
+/// So far back the first packet of a datagram that comes twice may be. Where the sound is silent each packet may be as one of a
+/// while ago, and after a small loss it must not be taken for that.
+const REPEATED_MAX: usize = 8;
+
 /// What a PID's packets are for.
 pub(in crate::segmenter) trait Carried {
     /// Takes a packet's payload; `known` when the PID is known to be what it is taken for.
@@ -140,8 +144,8 @@ impl<T: Carried> Elementary<T> {
     /// Whether a packet that is not due came before: networks deliver a datagram of several packets twice. Of filling one packet is
     /// like the other, so it proves nothing.
     fn came_lately(&self, counter: usize, fingerprint: [u64; 2], payload: &[u8]) -> bool {
-        let due = self.continuity.due().map(usize::from);
-        due.is_some_and(|due| due != counter && due != (counter + 1) & 0x0F)
+        let behind = self.continuity.due().map(|due| (usize::from(due) + 16 - counter) & 0x0F);
+        behind.is_some_and(|behind| (2..=REPEATED_MAX).contains(&behind))
             && self.fingerprints[counter] == fingerprint
             && payload.iter().any(|byte| Some(byte) != payload.first())
     }
