@@ -189,7 +189,18 @@ fn padding_and_other_pes_packets_without_times_are_no_part_of_the_stream() {
 #[test]
 fn a_datagram_that_comes_twice_changes_nothing() {
     for name in ["clip", "open_gop"] {
-        let all = packets(&fixture(name));
+        // With packets of their own for private data, each another, as others have them for clocks: these count nothing.
+        let mut all = Vec::new();
+        for packet in packets(&fixture(name)) {
+            all.push(packet);
+            let [_, _, _, control, ..] = packet;
+            if of_pid(&[packet], VIDEO).len() == 1 && all.len() % 3 == 0 {
+                let mut beside = [0xFF; 188];
+                beside[..8].copy_from_slice(&[0x47, packet[1] & 0x1F, packet[2], 0x20 | control & 0x0F, 183, 2, 2, 0]);
+                beside[8..10].copy_from_slice(&(all.len() as u16).to_be_bytes());
+                all.push(beside);
+            }
+        }
         let whole = run(&all.concat());
         // Every fifth comes once more, at once.
         let twice = all.chunks(7).enumerate().flat_map(|(number, datagram)| {

@@ -20,9 +20,6 @@ const UNCOUNTED: usize = 16;
 /// Bytes of payload in a packet without an adaptation field.
 const PAYLOAD_MAX: usize = PACKET_LEN - 4;
 
-/// Bytes of header, flags and clock (ISO/IEC 13818-1, 2.4.3.4).
-const HEAD: usize = 12;
-
 /// So far back the first packet of a datagram that comes twice may be. Where the sound is silent each packet may be as one of a
 /// while ago, and after a small loss it must not be taken for that.
 const REPEATED_MAX: usize = 8;
@@ -56,8 +53,6 @@ pub(in crate::segmenter) struct Elementary<T> {
     continuity: ContinuityTracker,
     /// First and last bytes of the last payload with each counter: what a repetition must repeat.
     fingerprints: [[u64; 2]; 16],
-    /// How the last packet without payload began: with its clock, where it has one.
-    head: [u8; HEAD],
     /// Packets in a row whose payload is encrypted.
     scrambled: u32,
     carried: T,
@@ -65,14 +60,7 @@ pub(in crate::segmenter) struct Elementary<T> {
 
 impl<T: Carried> Elementary<T> {
     pub(in crate::segmenter) fn new(pid: u16, carried: T) -> Self {
-        Self {
-            pid,
-            continuity: ContinuityTracker::default(),
-            fingerprints: [[0; 2]; 16],
-            head: [0; HEAD],
-            scrambled: 0,
-            carried,
-        }
+        Self { pid, continuity: ContinuityTracker::default(), fingerprints: [[0; 2]; 16], scrambled: 0, carried }
     }
 
     pub(in crate::segmenter) const fn pid(&self) -> u16 {
@@ -92,13 +80,7 @@ impl<T: Carried> Elementary<T> {
         let known = T::chosen(release) == Some(self.pid);
         let payload = packet.payload();
         let (fingerprint, counter) = (fingerprint(payload), usize::from(packet.continuity_counter()));
-        if payload.is_empty() {
-            let head = packet.bytes().first_chunk().copied().unwrap_or_default();
-            if core::mem::replace(&mut self.head, head) == head {
-                return;
-            }
-        }
-        if self.came_lately(counter, fingerprint, payload) {
+        if self.came_lately(packet, fingerprint) {
             return;
         }
         let lost = match self.continuity.check(packet) {
@@ -142,12 +124,18 @@ impl<T: Carried> Elementary<T> {
     }
 
     /// Whether a packet that is not due came before: networks deliver a datagram of several packets twice. Of filling one packet is
-    /// like the other, so it proves nothing.
-    fn came_lately(&self, counter: usize, fingerprint: [u64; 2], payload: &[u8]) -> bool {
-        let behind = self.continuity.due().map(|due| (usize::from(due) + 16 - counter) & 0x0F);
-        behind.is_some_and(|behind| (2..=REPEATED_MAX).contains(&behind))
-            && self.fingerprints[counter] == fingerprint
-            && payload.iter().any(|byte| Some(byte) != payload.first())
+    /// like the other, so it proves nothing. One without payload brings nothing; if there is a loss, the next one shows it.
+    fn came_lately(&self, packet: &Packet<'_>, fingerprint: [u64; 2]) -> bool {
+        let (counter, payload) = (packet.continuity_counter(), packet.payload());
+        let behind = self.continuity.due().map(|due| usize::from(due.wrapping_sub(counter) & 0x0F));
+        let matches = || match payload.first() {
+            None => !packet.discontinuity(),
+            Some(first) => {
+                let filling = payload.len() == PAYLOAD_MAX && payload.iter().all(|byte| byte == first);
+                !filling && self.fingerprints[usize::from(counter)] == fingerprint
+            }
+        };
+        behind.is_some_and(|behind| (2..=REPEATED_MAX).contains(&behind)) && matches()
     }
 
     /// Takes a packet of this PID that is but the next piece of what is being taken, as nearly all are; `false` where
@@ -184,8 +172,10 @@ impl<T: Carried> Elementary<T> {
 
 #[inline]
 fn fingerprint(payload: &[u8]) -> [u64; 2] {
-    let read = |bytes: Option<&[u8; 8]>| bytes.map_or(payload.len() as u64, |bytes| u64::from_le_bytes(*bytes));
-    [read(payload.first_chunk()), read(payload.last_chunk())]
+    // All of it where it is shorter than eight bytes.
+    let short = || payload.iter().fold(payload.len() as u64, |all, byte| all << 8 | u64::from(*byte));
+    let ends = payload.first_chunk().zip(payload.last_chunk());
+    ends.map_or_else(|| [short(), 0], |(first, last)| [first, last].map(|bytes| u64::from_le_bytes(*bytes)))
 }
 
 impl Carried for VideoTrack {
