@@ -4,6 +4,7 @@
 //! no socket, no runtime, no clock. See ARCHITECTURE.md.
 
 pub mod amt;
+mod budget;
 pub mod channel;
 pub mod datagram;
 pub mod demo;

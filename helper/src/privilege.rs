@@ -116,11 +116,8 @@ pub fn create_output(path: &Path) -> io::Result<File> {
         return options.open(path);
     }
     options.custom_flags(libc::O_NOFOLLOW);
-    let opened = match caller() {
-        Some((uid, gid)) => AsCaller::become_caller(&uid, &gid)?.open(&options, path),
-        None => options.open(path),
-    };
-    opened.map_err(|error| match error.raw_os_error() {
+    let _as_caller = caller().map(|(uid, gid)| AsCaller::become_caller(&uid, &gid)).transpose()?;
+    options.open(path).map_err(|error| match error.raw_os_error() {
         Some(libc::ELOOP) => io::Error::other("it is a symbolic link, which the helper does not follow as root"),
         _ => error,
     })
@@ -151,10 +148,6 @@ impl AsCaller {
             return Err(io::Error::other("the rights of the user who called sudo cannot be taken"));
         }
         Ok(before)
-    }
-
-    fn open(self, options: &OpenOptions, path: &Path) -> io::Result<File> {
-        options.open(path)
     }
 }
 

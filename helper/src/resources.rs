@@ -27,10 +27,12 @@ pub fn ask_for_files() {
     }
 }
 
-/// How many sockets may be made in advance, so that most files are left for what comes.
+/// How many sockets may be made in advance: `many` where as many files may be open as the helper can use, else `few`; and
+/// never so many that most files are not left for what comes.
 #[must_use]
-pub(crate) fn sockets_in_advance(wanted: usize) -> usize {
+pub(crate) fn sockets_in_advance(many: usize, few: usize) -> usize {
     let limit = getrlimit(Resource::RLIMIT_NOFILE).map_or(rlim_t::MAX, |(soft, _)| soft);
+    let wanted = if limit >= MOST_FILES { many } else { few };
     wanted.min(usize::try_from(limit / 4).unwrap_or(wanted))
 }
 

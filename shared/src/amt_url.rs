@@ -32,6 +32,8 @@ pub use second::SecondCopy;
 
 /// The UDP port of a channel whose URL names none, as VLC has it.
 pub const DEFAULT_PORT: u16 = 1234;
+/// The UDP port of relays (RFC 7450, 7.2).
+pub const RELAY_PORT: u16 = 2268;
 /// The longest silence that a URL may ask to wait for, in seconds.
 pub const MAX_TIMEOUT_SECONDS: u32 = 3600;
 
@@ -66,8 +68,16 @@ pub enum Host {
 pub struct RelayAddress {
     /// Where it is.
     pub host: Host,
-    /// Its UDP port; `None` is 2268 (RFC 7450, 7.2).
+    /// Its UDP port where the address names one; see [`RelayAddress::udp_port`].
     pub port: Option<u16>,
+}
+
+impl RelayAddress {
+    /// Its UDP port: [`RELAY_PORT`] unless the address names another.
+    #[must_use]
+    pub fn udp_port(&self) -> u16 {
+        self.port.unwrap_or(RELAY_PORT)
+    }
 }
 
 /// What is wrong with a URL, in a sentence that tells what to write instead.

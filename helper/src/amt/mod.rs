@@ -15,7 +15,7 @@ mod tests;
 use std::net::SocketAddr;
 
 /// The UDP port of relays (RFC 7450, 7.2).
-pub const PORT: u16 = 2268;
+pub const PORT: u16 = amt_shared::amt_url::RELAY_PORT;
 
 /// A datagram to be sent.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,15 +26,15 @@ impl Feed {
 
 impl Feed {
     fn line(&self, sentence: &str, status: Option<&Status>) -> Line {
-        let level = match status.map(|status| status.phase) {
+        let phase = status.map(|status| status.phase);
+        let level = match phase {
             Some(Phase::Failed) => Level::Error,
             Some(Phase::Silent) => Level::Warn,
             _ => Level::Info,
         };
         let relay = status.and_then(|status| status.relay.as_deref());
         let line = Line::new(sentence).channel(&self.label).relay(relay).level(level);
-        let line = status.map(|status| status.phase).into_iter().fold(line, Line::phase);
-        self.counters.iter().fold(line, Line::counters)
+        line.phase(phase).counters(self.counters.as_ref())
     }
 }
 

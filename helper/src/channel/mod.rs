@@ -298,7 +298,11 @@ impl Channel {
 
     fn follow(&self, wishes: &VecDeque<(u64, Plan)>) {
         if let Some(plan) = Plan::of_all(wishes.iter().map(|(_, plan)| plan)) {
-            self.plan.send_if_modified(|current| std::mem::replace(current, plan.clone()) != plan);
+            self.plan.send_if_modified(|current| {
+                let another = *current != plan;
+                *current = plan;
+                another
+            });
         }
     }
 

@@ -160,14 +160,13 @@ impl Race {
             let until = now + self.chance.between(HOLD_LIMIT.0, HOLD_LIMIT.1);
             self.holds.hold(relay, None, now, until);
         }
-        if let (State::Opening { refused: true, .. }, Why::Unreachable | Why::Silent) = (state, why) {
-            // Once more.
-        } else if let (State::Opening { since, .. }, Why::Unreachable | Why::Silent) = (state, why) {
-            if let Some(runner) = self.field.get(relay) {
+        if let (State::Opening { since, refused }, Why::Unreachable | Why::Silent) = (state, why) {
+            // It may be said more than once.
+            if !refused && let Some(runner) = self.field.get(relay) {
                 runner.state = State::Opening { since, refused: true };
+                self.next_open = now;
+                self.again = None;
             }
-            self.next_open = now;
-            self.again = None;
         } else if state.is_open() {
             self.fail(relay);
             self.next_open = now;

@@ -166,8 +166,7 @@ impl Discovery {
     }
 
     async fn named(&self, relays: &[RelayAddress], servers: &Servers, found: &mpsc::Sender<Found>) {
-        let with_place =
-            || relays.iter().zip(0..).map(|(relay, place)| (relay, relay.port.unwrap_or(amt::PORT), place));
+        let with_place = || relays.iter().zip(0..).map(|(relay, place)| (relay, relay.udp_port(), place));
         let candidate = |address: IpAddr, port: u16, place| Candidate {
             relay: (address, port).into(),
             origin: Origin::Named { place },

@@ -17,6 +17,7 @@ pub use output::Output;
 pub use relay_ports::RelayPorts;
 pub use tunnel::{PathChoice, RelayList, Sockets, TransportChoice, Tunnel};
 
+use crate::amt;
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::UrlError;
 use amt_shared::nearest::nearest;
@@ -28,7 +29,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-const AMT_PORT: u16 = 2268;
 /// Nothing is looked at or received for longer.
 const SECONDS_MAX: f64 = 31_536_000.0;
 /// The longest `--cache-seconds`.
@@ -297,7 +297,7 @@ fn before_subcommand(command: &clap::Command, matches: &ArgMatches) -> Option<St
 
 fn parse_relay_address(text: &str) -> Result<SocketAddr, String> {
     text.parse()
-        .or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, AMT_PORT)))
+        .or_else(|_| text.parse::<IpAddr>().map(|address| SocketAddr::new(address, amt::PORT)))
         .map_err(|_| "expected an address, or an address and a port, like 127.0.0.1:2269".to_owned())
 }
 

@@ -1,14 +1,14 @@
 //! What one path loses by itself, while another one brings the same.
 
+use super::counters::Counters;
 use crate::channel::packets;
 use crate::rtp;
-use amt_shared::ts::{Continuity, ContinuityTracker, NULL_PID};
 
 /// Counts of one path, since they were taken last: by RTP's sequence numbers, else by continuity counters.
 #[derive(Debug, Default)]
 pub(super) struct Health {
     sequence: Option<u16>,
-    counters: Vec<(u16, ContinuityTracker)>,
+    counters: Counters,
     came: u64,
     lost: u64,
 }
@@ -41,17 +41,9 @@ impl Health {
 
     fn count_ts(&mut self, payload: &[u8]) {
         for (_, packet) in packets(payload) {
-            let pid = packet.pid();
-            if pid == NULL_PID || packet.transport_error() {
-                continue;
-            }
-            let place = self.counters.iter().position(|(other, _)| *other == pid).unwrap_or_else(|| {
-                self.counters.push((pid, ContinuityTracker::default()));
-                self.counters.len() - 1
-            });
-            self.came += 1;
-            if let Continuity::Lost(lost) = self.counters[place].1.check(&packet) {
-                self.lost += u64::from(lost);
+            if let Some(lost) = self.counters.lost(&packet) {
+                self.came += 1;
+                self.lost += lost;
             }
         }
     }

@@ -1,9 +1,9 @@
 //! Counts what a tunnel does, and judges whether it is what was asked for.
 
+use super::counters::Counters;
 use crate::channel::packets;
 use crate::merge::Merge;
 use amt_shared::stats::ChannelStats;
-use amt_shared::ts::{Continuity, ContinuityTracker, NULL_PID};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ pub(super) struct Meter {
     stats: ChannelStats,
     began: Instant,
     last: Option<Instant>,
-    trackers: Vec<ContinuityTracker>,
+    counters: Counters,
     /// When the counters were reported, and the bytes by then; the oldest is about [`RATE_WINDOW`] back.
     reported: VecDeque<(Instant, u64)>,
     is_ts: bool,
@@ -47,7 +47,7 @@ impl Meter {
             stats: ChannelStats::default(),
             began: now,
             last: None,
-            trackers: vec![ContinuityTracker::default(); usize::from(NULL_PID) + 1],
+            counters: Counters::default(),
             reported: VecDeque::from([(now, 0)]),
             is_ts: true,
             doubts: 0,
@@ -78,12 +78,7 @@ impl Meter {
         for (_, packet) in packets(ts) {
             found = true;
             self.stats.ts_packets += 1;
-            if packet.pid() != NULL_PID && !packet.transport_error() {
-                let tracker = &mut self.trackers[usize::from(packet.pid())];
-                if let Continuity::Lost(lost) = tracker.check(&packet) {
-                    self.stats.continuity_lost += u64::from(lost);
-                }
-            }
+            self.stats.continuity_lost += self.counters.lost(&packet).unwrap_or(0);
         }
         self.doubts = if found == self.is_ts { 0 } else { self.doubts + 1 };
         if self.doubts == TO_JUDGE {

@@ -8,6 +8,7 @@
 mod changes;
 mod choice;
 mod consumer;
+mod counters;
 mod flow;
 mod health;
 mod meter;
@@ -35,7 +36,7 @@ use flow::{Flow, Told, Way};
 use meter::Verdict;
 use native::NativePaths;
 use search::Search;
-use signals::{Restarts, Signal, Signals};
+use signals::{Signal, Signals};
 use std::future::Future;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -62,7 +63,7 @@ pub async fn run<C: Consumer>(
     stop: impl Future<Output = ()> + Send,
 ) -> Option<C> {
     let stop = std::pin::pin!(stop);
-    let mut signals = Signals { plan, stop, restarts: Restarts::default() };
+    let mut signals = Signals::new(plan, stop);
     let (sender, told) = mpsc::unbounded_channel();
     let flow = Flow::new(consumer, sender);
     let mut told = told;
@@ -137,7 +138,7 @@ impl<C: Consumer> Reception<'_, C> {
             tokio::select! {
                 biased;
                 signal = signals.next() => {
-                    if signal == Signal::Stop || !self.flows() && signals.restarts.one_more(now) {
+                    if signal == Signal::Stop || !self.flows() && signals.restart(now) {
                         return signal;
                     }
                     // Pages may name other relays for a channel that comes already: they are kept for when it stops.
@@ -178,7 +179,7 @@ impl<C: Consumer> Reception<'_, C> {
                     looks += 1;
                     if looks % REPORT == 0 {
                         self.report(now, search.is_none());
-                        if other_plan && !self.flows() && signals.restarts.one_more(now) {
+                        if other_plan && !self.flows() && signals.restart(now) {
                             return Signal::Plan;
                         }
                     }

@@ -1,6 +1,7 @@
 //! What may end or change a reception from outside.
 
 use super::Plan;
+use crate::budget::Budget;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -17,29 +18,22 @@ pub(super) enum Signal {
 const RESTARTS: u32 = 3;
 const RESTART: Duration = Duration::from_secs(4);
 
-/// When as many as now could begin anew again.
-#[derive(Debug, Default)]
-pub(super) struct Restarts(Option<Instant>);
-
-impl Restarts {
-    /// Whether it may begin anew now, and if so it does.
-    pub(super) fn one_more(&mut self, now: Instant) -> bool {
-        let full = self.0.map_or(now, |full| full.max(now)) + RESTART;
-        let may = full <= now + RESTARTS * RESTART;
-        if may {
-            self.0 = Some(full);
-        }
-        may
-    }
-}
-
 pub(super) struct Signals<'a, S> {
     pub(super) plan: watch::Receiver<Plan>,
     pub(super) stop: Pin<&'a mut S>,
-    pub(super) restarts: Restarts,
+    restarts: Budget,
 }
 
-impl<S: Future<Output = ()>> Signals<'_, S> {
+impl<'a, S: Future<Output = ()>> Signals<'a, S> {
+    pub(super) const fn new(plan: watch::Receiver<Plan>, stop: Pin<&'a mut S>) -> Self {
+        Self { plan, stop, restarts: Budget::new(RESTARTS, RESTART) }
+    }
+
+    /// Whether the channel may begin anew now, and if so it does.
+    pub(super) fn restart(&mut self, now: Instant) -> bool {
+        self.restarts.take(now, 1)
+    }
+
     /// Cancelling it loses nothing.
     pub(super) async fn next(&mut self) -> Signal {
         tokio::select! {
@@ -55,8 +49,10 @@ mod tests {
 
     #[test]
     fn a_flood_of_plans_leaves_time_for_what_is_there() {
-        let (mut restarts, start) = (Restarts::default(), Instant::now());
-        let begun = (0..6000).filter(|n| restarts.one_more(start + Duration::from_millis(5 * n)));
+        let (_sender, plan) = watch::channel(Plan::new("amt://232.0.0.1".parse().unwrap(), &[]));
+        let stop = std::pin::pin!(std::future::pending());
+        let (mut signals, start) = (Signals::new(plan, stop), Instant::now());
+        let begun = (0..6000).filter(|n| signals.restart(start + Duration::from_millis(5 * n)));
         let begun: Vec<_> = begun.collect();
         assert_eq!(begun, [0, 1, 2, 800, 1600, 2400, 3200, 4000, 4800, 5600]);
     }

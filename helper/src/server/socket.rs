@@ -46,7 +46,7 @@ pub(super) async fn serve(socket: WebSocket, channels: Channels, url: Option<&Am
 }
 
 async fn read(mut stream: SplitStream<WebSocket>, channels: Channels, mailbox: Arc<Mailbox>, rules: Rules) {
-    let mut targets = Targets::new(std::time::Instant::now());
+    let mut targets = Targets::new();
     // Held for its being dropped.
     let mut _subscription: Option<Subscription> = None;
     while let Ok(Some(Ok(message))) = timeout(SILENCE, stream.next()).await {

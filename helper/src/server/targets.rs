@@ -5,6 +5,7 @@
 //! Pure: in go addresses and the time, out comes whether they are opened.
 
 use crate::amt;
+use crate::budget::Budget;
 use crate::options::RelayPorts;
 use amt_shared::AmtUrl;
 use amt_shared::amt_url::RelayAddress;
@@ -13,7 +14,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// New relays of one page at once: as many as two addresses can name.
-const AT_ONCE: usize = 32;
+const AT_ONCE: u32 = 32;
 /// And one more in this time.
 const ANOTHER: Duration = Duration::from_secs(2);
 /// Relays of a page that are remembered as not new.
@@ -34,14 +35,12 @@ pub(super) struct Rules {
 #[derive(Debug)]
 pub(super) struct Targets {
     named: VecDeque<RelayAddress>,
-    left: usize,
-    /// When `left` was right.
-    since: Instant,
+    budget: Budget,
 }
 
 impl Targets {
-    pub(super) fn new(now: Instant) -> Self {
-        Self { named: VecDeque::new(), left: AT_ONCE, since: now }
+    pub(super) const fn new() -> Self {
+        Self { named: VecDeque::new(), budget: Budget::new(AT_ONCE, ANOTHER) }
     }
 
     /// Takes an address that the page wants to play. `typed` says that the viewer named its relays.
@@ -53,33 +52,24 @@ impl Targets {
             return Ok(());
         }
         let foreign = || url.relays.iter().filter(|relay| !rules.own.contains(relay));
-        let port = |relay: &RelayAddress| relay.port.unwrap_or(amt::PORT);
-        let allowed = |relay: &RelayAddress| typed || port(relay) == amt::PORT || rules.ports.contains(port(relay));
-        if let Some(relay) = foreign().find(|relay| !allowed(relay)) {
-            let (sentence, port) =
-                (format!("The relay {relay} is not at the port of relays, {}.", amt::PORT), port(relay));
-            let advice =
-                format!("Type the address instead of following a link, or start the helper with --relay-ports {port}.");
+        let allowed = |port| typed || port == amt::PORT || rules.ports.contains(port);
+        if let Some(relay) = foreign().find(|relay| !allowed(relay.udp_port())) {
+            let sentence = format!("The relay {relay} is not at the port of relays, {}.", amt::PORT);
+            let advice = format!(
+                "Type the address instead of following a link, or start the helper with --relay-ports {}.",
+                relay.udp_port()
+            );
             return Err(refused(sentence, advice));
         }
         let mut new: Vec<&RelayAddress> = foreign().filter(|relay| !self.named.contains(relay)).collect();
         new.dedup();
-        self.refill(now);
-        let Some(left) = self.left.checked_sub(new.len()) else {
+        if !self.budget.take(now, new.len()) {
             let advice = "Wait for some seconds, then play it again.".to_owned();
             return Err(refused("This page has tried many relays, one after another.".to_owned(), advice));
-        };
-        self.left = left;
+        }
         self.named.extend(new.into_iter().cloned());
         self.named.drain(..self.named.len().saturating_sub(REMEMBERED));
         Ok(())
-    }
-
-    fn refill(&mut self, now: Instant) {
-        let passed = now.saturating_duration_since(self.since);
-        let more = u32::try_from(passed.as_millis() / ANOTHER.as_millis()).unwrap_or(u32::MAX);
-        self.left = AT_ONCE.min(self.left.saturating_add(more as usize));
-        self.since += ANOTHER.saturating_mul(more);
     }
 }
 
@@ -99,7 +89,7 @@ mod tests {
     fn ports_that_relays_do_not_have_are_for_who_typed_or_allowed_them() {
         let now = Instant::now();
         let rules = Rules { ports: "5000-5010".parse().unwrap(), own: url("192.0.2.9:53").relays, only_own: false };
-        let admit = |rules: &Rules, relays, typed| Targets::new(now).admit(now, rules, &url(relays), typed);
+        let admit = |rules: &Rules, relays, typed| Targets::new().admit(now, rules, &url(relays), typed);
         for allowed in ["192.0.2.7", "192.0.2.7:2268", "relay.example:5000", "192.0.2.9:53"] {
             assert_eq!(admit(&rules, allowed, false), Ok(()), "{allowed}");
         }
@@ -115,11 +105,11 @@ mod tests {
     #[test]
     fn a_page_names_new_relays_slowly_and_known_ones_as_it_likes() {
         let (start, rules) = (Instant::now(), Rules::default());
-        let mut targets = Targets::new(start);
+        let mut targets = Targets::new();
         let mut admit = |now, number: usize| {
             targets.admit(now, &rules, &url(&format!("10.0.{}.{}", number / 256, number % 256)), true).is_ok()
         };
-        assert_eq!((0..1000).filter(|number| admit(start, *number)).count(), AT_ONCE);
+        assert_eq!((0..1000).filter(|number| admit(start, *number)).count(), AT_ONCE as usize);
         assert!((0..1000).all(|_| admit(start, 0)), "the same is not new");
         let later = (1..=100).filter(|second| admit(start + Duration::from_secs(*second), 2000 + *second as usize));
         assert_eq!(later.count(), 50);
@@ -128,12 +118,12 @@ mod tests {
     #[test]
     fn a_page_that_has_waited_long_has_no_more_than_at_first() {
         let (start, rules) = (Instant::now(), Rules::default());
-        let mut targets = Targets::new(start);
+        let mut targets = Targets::new();
         let later = start + Duration::from_secs(86_400);
         let admitted = (0..1000).filter(|number| {
             let relay = format!("10.0.{}.{}", number / 256, number % 256);
             targets.admit(later, &rules, &url(&relay), false).is_ok()
         });
-        assert_eq!(admitted.count(), AT_ONCE);
+        assert_eq!(admitted.count(), AT_ONCE as usize);
     }
 }

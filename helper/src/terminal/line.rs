@@ -56,14 +56,14 @@ impl Line {
 
     /// How the channel stands; in the sentence for people.
     #[must_use]
-    pub fn phase(self, phase: Phase) -> Self {
-        Self { phase: Some(phase), ..self }
+    pub fn phase(self, phase: Option<Phase>) -> Self {
+        Self { phase, ..self }
     }
 
     /// What has been counted of the channel so far; for programs alone.
     #[must_use]
-    pub fn counters(self, counters: &ChannelStats) -> Self {
-        Self { counters: Some(Box::new(counters.clone())), ..self }
+    pub fn counters(self, counters: Option<&ChannelStats>) -> Self {
+        Self { counters: counters.cloned().map(Box::new), ..self }
     }
 
     /// How much it matters.
@@ -124,7 +124,7 @@ mod tests {
     #[test]
     fn programs_get_what_is_counted_and_how_the_channel_stands() {
         let counters = ChannelStats { datagrams: 7, continuity_lost: 2, ..ChannelStats::default() };
-        let line = Line::new("No data.").phase(Phase::Silent).counters(&counters);
+        let line = Line::new("No data.").phase(Some(Phase::Silent)).counters(Some(&counters));
         let value: serde_json::Value = serde_json::from_str(&line.json()).unwrap();
         assert_eq!((&value["phase"], &value["counters"]["continuity_lost"]), (&"silent".into(), &2.into()));
         assert_eq!(line.text(), "No data.");

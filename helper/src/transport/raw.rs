@@ -21,7 +21,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// AMT's port, from which raw packets leave.
-pub const PORT: u16 = 2268;
+pub const PORT: u16 = crate::amt::PORT;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 const UDP_HEADER: usize = 8;

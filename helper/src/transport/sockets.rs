@@ -18,16 +18,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tracing::debug;
 
 use nix::libc;
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::socket::{setsockopt, sockopt};
 
 /// Bytes of receive buffer to ask for: a quarter of a second at 1 Gbit/s.
 const RECEIVE_BUFFER: usize = 32 << 20;
-/// Sockets of each IP version that are made while the process may still enlarge them: so many where it may have
-/// [`OPEN_FILES`], else few. Each group and port that is joined natively takes one for good.
+/// Sockets of each IP version that are made while the process may still enlarge them: many where it may have many files
+/// open, else few. Each group and port that is joined natively takes one for good.
 const MADE_BEFORE: usize = 256;
 const FEW_MADE_BEFORE: usize = 64;
-const OPEN_FILES: u64 = 4096;
 /// How many of them native joins leave to tunnels.
 const FOR_TUNNELS: usize = 32;
 /// More datagrams than a large buffer can hold.
@@ -70,9 +68,9 @@ impl UdpSockets {
     /// when it is used.
     pub(super) fn open() -> Self {
         let mut made = Vec::new();
-        let number = if may_open(OPEN_FILES) { MADE_BEFORE } else { FEW_MADE_BEFORE };
+        let number = sockets_in_advance(MADE_BEFORE, FEW_MADE_BEFORE);
         for domain in [Domain::IPV4, Domain::IPV6] {
-            made.extend((0..sockets_in_advance(number)).map_while(|_| {
+            made.extend((0..number).map_while(|_| {
                 let socket = make(domain).ok()?;
                 force_buffer(&socket).then_some((domain, socket))
             }));
@@ -163,17 +161,6 @@ impl Home {
             }
         }
     }
-}
-
-/// Whether so many files may be open; asks for it where the process may have more than it has.
-fn may_open(files: u64) -> bool {
-    let limits = || getrlimit(Resource::RLIMIT_NOFILE);
-    let Ok((soft, hard)) = limits() else { return false };
-    if soft < files && hard >= files {
-        // What the system refuses is seen below.
-        let _ = setrlimit(Resource::RLIMIT_NOFILE, files, hard);
-    }
-    limits().is_ok_and(|(soft, _)| soft >= files)
 }
 
 /// A socket that is not bound, with the buffer that the process may have now.

@@ -6,10 +6,7 @@ use super::helper::Helper;
 use super::status::Line;
 use super::{consent, recent, store};
 use amt_shared::AmtUrl;
-use amt_shared::amt_url::RelayAddress;
-
-/// The port of relays (RFC 7450, 7.2).
-const AMT_PORT: u16 = 2268;
+use amt_shared::amt_url::{RELAY_PORT, RelayAddress};
 
 impl App {
     /// The relays of an address that were never used from here.
@@ -26,7 +23,7 @@ impl App {
     /// Remembers the relays of an address as used. Those of a link at ports that relays do not have are only once it plays: the
     /// helper may refuse them.
     pub(super) fn use_relays(&self, url: &AmtUrl, typed: bool) {
-        if typed || url.relays.iter().all(|relay| relay.port.is_none_or(|port| port == AMT_PORT)) {
+        if typed || url.relays.iter().all(|relay| relay.udp_port() == RELAY_PORT) {
             store::set("relays", &consent::with(typed_or_allowed(), url).join("\n"));
         }
     }
