@@ -10,7 +10,7 @@ use proptest::prelude::*;
 use segmenter_support::decode::complaints;
 use segmenter_support::*;
 
-const FIXTURES: [&str; 4] = ["clip", "open_gop", "open_gop_cavlc", "sliced"];
+const FIXTURES: [&str; 6] = ["clip", "open_gop", "open_gop_cavlc", "sliced", "pyramid", "mbaff"];
 
 /// How often a fixture of three seconds is played.
 const ROUNDS: i64 = 4;
@@ -71,6 +71,23 @@ fn a_decoder_that_bears_no_error_decodes_what_is_left_of_any_loss() {
                         assert_eq!(found, "", "{name}: one in {share}, {burst} in a row, seed {seed}, waiting: {wait}");
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn datagrams_that_overtake_each_other_leave_nothing_that_ends_playback() {
+    for name in FIXTURES {
+        let whole = lossy(name, |_| false);
+        for (seed, wait) in [(1, false), (2, false), (3, false), (4, true)] {
+            let mut datagrams: Vec<&[u8]> = whole.chunks(7 * 188).collect();
+            let swapped = one_in_five(seed);
+            for first in (4..datagrams.len() - 8).step_by(2).filter(|first| swapped[*first]) {
+                datagrams.swap(first, first + 1);
+            }
+            for file in video(&datagrams.concat(), options(wait)) {
+                assert_eq!(complaints(&file, &format!("swap-{name}-{seed}")), "", "{name} {seed}");
             }
         }
     }

@@ -34,16 +34,10 @@ pub(in crate::segmenter) trait VideoCodec: Debug + Default {
         false
     }
 
-    /// Appends a picture in place of this one, which follows a random access point and is shown before it: for this
-    /// decoder, which began there, or else for one that begins there. `false` where none is needed.
-    fn stand_in(
-        &self,
-        _unit: &Unit<'_, Self::Header>,
-        _sets: &Self::Sets,
-        _began: bool,
-        _sample: &mut Vec<u8>,
-    ) -> bool {
-        false
+    /// Samples in place of this picture, which follows a random access point and is shown before it: for a decoder that
+    /// begins there later, and, where decoding `began` there, for this one.
+    fn stand_ins(&mut self, _unit: &Unit<'_, Self::Header>, _sets: &Self::Sets, _began: bool) -> StandIns {
+        StandIns::default()
     }
 
     /// Whether this picture cannot be decoded although nothing was lost.
@@ -111,7 +105,7 @@ pub(in crate::segmenter) trait VideoCodec: Debug + Default {
     /// Appends the unit as a sample; with `keep_sets` also the parameter sets in it. Gives all of `sample` as a decoder
     /// needs it that began at the last random access point, where that is another.
     fn sample(
-        &self,
+        &mut self,
         unit: &Unit<'_, Self::Header>,
         sets: &Self::Sets,
         form: Form,
@@ -129,16 +123,41 @@ pub(in crate::segmenter) struct Form {
     pub(in crate::segmenter) keep_sets: bool,
     /// Behind pictures of [`VideoCodec::start`], with which decoding begins, stands this one.
     pub(in crate::segmenter) started: Started,
+    /// A decoder that begins at the last random access point is given another picture in its place.
+    pub(in crate::segmenter) stood_in: bool,
 }
 
-/// Whether decoding begins with made-up pictures before this one.
+/// See [`VideoCodec::stand_ins`]: none where a picture is just left out.
+#[derive(Debug, Default)]
+pub(in crate::segmenter) struct StandIns {
+    pub(in crate::segmenter) here: Option<Vec<u8>>,
+    /// Where it is not the same.
+    pub(in crate::segmenter) anew: Option<Vec<u8>>,
+}
+
+/// Whether decoding begins with this picture, or with pictures made up before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::segmenter) enum Started {
     No,
-    /// Yes.
-    Here,
+    /// Yes; `made_up` with those.
+    Here {
+        made_up: bool,
+    },
     /// Only where a decoder begins with it later.
-    Anew,
+    Anew {
+        made_up: bool,
+    },
+}
+
+impl Started {
+    /// Whether a decoder that begins here has pictures that are made up: this one, or another later.
+    pub(in crate::segmenter) const fn made_up(self, here: bool) -> bool {
+        match self {
+            Self::No => false,
+            Self::Here { made_up } => here && made_up,
+            Self::Anew { made_up } => !here && made_up,
+        }
+    }
 }
 
 /// What a picture's headers say, whatever the codec.

@@ -5,7 +5,7 @@
 
 use amt_shared::clock::TICKS_PER_SECOND;
 
-use super::codec::{Configuration, Due, Facts, Form, MadeUp, Started, Step, VideoCodec};
+use super::codec::{Configuration, Due, Facts, Form, MadeUp, StandIns, Started, Step, VideoCodec};
 use super::times::Times;
 use super::unit::Unit;
 use super::{FromUnit, VideoFrame};
@@ -99,7 +99,7 @@ impl<C: VideoCodec> VideoFrames<C> {
         // Also of pictures that are left out: they are not missing.
         self.last = Some((header, (dts, pts), self.times.own()));
         self.codec.seen(unit, &header, sets);
-        let mut form = Form { keep_sets: false, started: Started::No };
+        let mut form = Form { keep_sets: false, started: Started::No, stood_in: false };
         let mut start = Vec::new();
         if key {
             due.iter_mut().for_each(|due| due.key = true);
@@ -109,26 +109,26 @@ impl<C: VideoCodec> VideoFrames<C> {
             if self.makes_up() {
                 start = self.codec.start(&header, sets);
             }
-            if !start.is_empty() {
-                form.started = if anew { Started::Here } else { Started::Anew };
-            }
+            let made_up = !start.is_empty();
+            form.started = if anew { Started::Here { made_up } } else { Started::Anew { made_up } };
         }
         if self.codec.leaves_out(&header) {
             return;
         }
         let leading = self.leading.filter(|leading| !key && pts < leading.until);
-        let stand_in = leading.and_then(|leading| self.stand_in(unit, sets, leading.began));
+        let stand_ins = leading.map(|leading| self.stand_ins(unit, sets, leading.began)).unwrap_or_default();
         let begins = leading.is_some_and(|leading| leading.began);
-        if begins && stand_in.is_none() {
+        if begins && stand_ins.here.is_none() {
             return;
         }
         if let Some(due) = &due {
             self.codec.given(due, sets);
         }
-        let (segment, anew) = match stand_in {
-            Some(stand_in) if begins => (stand_in, None),
-            stand_in => {
+        let (segment, anew) = match stand_ins {
+            StandIns { here: Some(here), anew } => (here, anew),
+            StandIns { here: None, anew: stand_in } => {
                 form.keep_sets = self.init.is_none_or(|(generation, _)| generation != facts.configuration.0);
+                form.stood_in = stand_in.is_some();
                 let mut segment = Vec::with_capacity(fmp4::header_len(1) + unit.size());
                 segment.resize(fmp4::header_len(1), 0);
                 let anew = self.codec.sample(unit, sets, form, &mut segment);
@@ -215,10 +215,14 @@ impl<C: VideoCodec> VideoFrames<C> {
         Some(anew)
     }
 
-    /// A segment with pictures in place of a leading one, and room for its header.
-    fn stand_in(&self, unit: &Unit<'_, C::Header>, sets: &C::Sets, began: bool) -> Option<Vec<u8>> {
-        let mut segment = vec![0; fmp4::header_len(1)];
-        (self.makes_up() && self.codec.stand_in(unit, sets, began, &mut segment)).then_some(segment)
+    /// Segments with pictures in place of a leading one, and room for their headers.
+    fn stand_ins(&mut self, unit: &Unit<'_, C::Header>, sets: &C::Sets, began: bool) -> StandIns {
+        if !self.makes_up() {
+            return StandIns::default();
+        }
+        let StandIns { here, anew } = self.codec.stand_ins(unit, sets, began);
+        let segment = |sample: Vec<u8>| [vec![0; fmp4::header_len(1)], sample].concat();
+        StandIns { here: here.map(segment), anew: anew.map(segment) }
     }
 
     /// Whether decoding begins with this picture for want of a better one: where artefacts are borne, a random access point

@@ -141,7 +141,13 @@ impl VideoCodec for Av1 {
 
     /// OBUs with their sizes, without those that only structure the stream. Where decoding can start, the sequence
     /// header stands first.
-    fn sample(&self, unit: &Unit<'_, FrameHeader>, sets: &Sets, _form: Form, sample: &mut Vec<u8>) -> Option<Vec<u8>> {
+    fn sample(
+        &mut self,
+        unit: &Unit<'_, FrameHeader>,
+        sets: &Sets,
+        _form: Form,
+        sample: &mut Vec<u8>,
+    ) -> Option<Vec<u8>> {
         if unit.key
             && unit.nals().all(|(kind, _)| kind != obu::SEQUENCE_HEADER)
             && let Some((_, written)) = &sets.sequence

@@ -29,6 +29,8 @@ pub(super) struct Concealment {
     /// The last decoding time, and the latest presentation time since the last random access point.
     last_dts: i64,
     shown: i64,
+    /// Something was lost since the last random access point: packets may come out of order as well.
+    disturbed: bool,
     /// The loss could not be followed: made-up pictures have numbers of their own.
     astray: bool,
 }
@@ -40,6 +42,7 @@ impl Concealment {
             self.shown = picture.pts;
         }
         self.astray &= !key;
+        self.disturbed &= !key;
         self.shown = self.shown.max(picture.pts);
         self.last_dts = picture.dts;
         if picture.place.reference || key {
@@ -56,12 +59,13 @@ impl Concealment {
     /// follows can be decoded before the next random access point.
     pub(super) fn missing(&mut self, due: &Due<'_, SliceHeader>, sps: &Sps) -> Option<Vec<Placed>> {
         let before = self.reference?;
-        if !due.lost && !self.astray {
-            return Some(Vec::new());
-        }
         let numbers = i64::from(sps.frame_numbers());
         let place = SkipPlace::of(due.header);
         let gap = (i64::from(place.frame_num) - i64::from(before.place.frame_num) - 1).rem_euclid(numbers);
+        self.disturbed |= due.lost;
+        if !due.lost && !self.astray && (!self.disturbed || gap == 0) {
+            return Some(Vec::new());
+        }
         let gone = (due.dts - self.last_dts + due.step / 2) / due.step.max(1) - 1;
         let order = sps.picture_order_difference(place.poc_lsb, before.place.poc_lsb);
         // Numbers may fit by chance where an IDR picture is gone, with which both counts begin anew.

@@ -4,13 +4,14 @@
 use std::borrow::Cow;
 
 use super::conceal::{Concealment, Placed};
+use super::decoders::Decoders;
 use super::reorder::Reordering;
 use super::skip::{SkipPlace, skip_picture, skip_pps};
 use super::start::{RECOVERY_POINT, start};
-use super::{Marking, Parity, Pps, Present, SliceHeader, Sps, has_slice_header, nal, sei};
+use super::{Parity, Pps, SliceHeader, Sps, has_slice_header, nal, sei};
 use crate::segmenter::fmp4;
 use crate::segmenter::video::codec::{
-    Configuration, Due, Facts, Form, MadeUp, NalCodec, Order, Role, StartCodes, Started, Step, VideoCodec,
+    Configuration, Due, Facts, Form, MadeUp, NalCodec, Order, Role, StandIns, StartCodes, Started, Step, VideoCodec,
 };
 use crate::segmenter::video::parameter_sets::{ParameterSets, UNIT_MAX};
 use crate::segmenter::video::unit::{Nal, Notes, Unit};
@@ -18,10 +19,9 @@ use crate::segmenter::video::unit::{Nal, Notes, Unit};
 /// What is remembered of an H.264 stream's pictures.
 #[derive(Debug, Default)]
 pub(in crate::segmenter) struct H264 {
-    /// After decoding began at a picture that is no IDR: what a decoder has since.
-    present: Option<Present>,
-    /// What a decoder has that began at the last random access point in mid-stream, where that is no IDR picture.
-    anew: Option<Present>,
+    decoders: Decoders,
+    /// Decoding began at a picture that is no IDR picture.
+    began_within: bool,
     /// Pictures in a row that no other refers to: now, and at most.
     disposable: [i64; 2],
     concealment: Concealment,
@@ -39,12 +39,7 @@ impl H264 {
         let nal = skip_picture(sps, self.skip_pps?, place, &[])?;
         self.concealment.given(placed, false);
         self.reordering.given(sps, place.poc_lsb, place.reference, false);
-        if place.reference {
-            // The operations on reference pictures that it stands for were never done.
-            let present = Present::since(place.frame_num);
-            self.present = Some(present);
-            self.anew = self.anew.map(|_| present);
-        }
+        self.decoders.made_up(place, sps);
         let mut sample = Vec::new();
         append(&nal, &mut sample);
         Some(MadeUp { sample, dts, pts })
@@ -52,7 +47,7 @@ impl H264 {
 }
 
 /// Appends a NAL unit to a sample, with its length (14496-15, 5.3.4.2).
-fn append(nal: &[u8], sample: &mut Vec<u8>) {
+pub(super) fn append(nal: &[u8], sample: &mut Vec<u8>) {
     sample.extend_from_slice(&(nal.len() as u32).to_be_bytes());
     sample.extend_from_slice(nal);
 }
@@ -85,8 +80,12 @@ impl Sets {
         Some(())
     }
 
+    pub(super) fn sps(&self, id: u8) -> Option<&Sps> {
+        self.sps.get(id)
+    }
+
     /// The sets that a slice with this `pic_parameter_set_id` uses.
-    fn of_slice(&self, pps_id: u8) -> Option<(&Sps, &Pps)> {
+    pub(super) fn of_slice(&self, pps_id: u8) -> Option<(&Sps, &Pps)> {
         let pps = self.pps.get(pps_id)?;
         Some((self.sps.get(pps.sps_id)?, pps))
     }
@@ -133,36 +132,17 @@ impl VideoCodec for H264 {
 
     fn begin(&mut self, header: &SliceHeader, clean: bool) -> bool {
         self.reordering.restart();
-        self.present = (!header.idr && clean).then(|| Present::from(header));
-        self.anew = None;
+        self.began_within = !header.idr && clean;
+        self.decoders.begin(clean, self.skip_pps.is_none());
         !header.idr
     }
 
     fn passes(&mut self, header: &SliceHeader) -> bool {
-        self.anew = (!header.idr).then(|| Present::from(header));
         !header.idr
     }
 
-    /// One repetition of the picture before for each picture in the unit, with the operations on reference pictures that
-    /// this has: others follow that count on them, and on its `frame_num`.
-    fn stand_in(&self, unit: &Unit<'_, SliceHeader>, sets: &Sets, began: bool, sample: &mut Vec<u8>) -> bool {
-        let Some((pps_id, present)) = self.skip_pps.zip(if began { self.present } else { self.anew }) else {
-            return false;
-        };
-        let (mut before, mut all, empty) = (None, true, sample.len());
-        for (_, bytes) in unit.nals().filter(|(kind, _)| has_slice_header(*kind)) {
-            let Some(slice) = SliceHeader::parse(bytes, |pps| sets.of_slice(pps)) else { continue };
-            if before.replace(slice.field) == Some(slice.field) || began && !slice.reference {
-                continue;
-            }
-            let Some((sps, pps)) = sets.of_slice(slice.pps_id) else { continue };
-            let marking = Marking::read(bytes, sps, pps).map(|marking| marking.on(present)).unwrap_or_default();
-            match skip_picture(sps, pps_id, SkipPlace::of(&slice), &marking) {
-                Some(nal) => append(&nal, sample),
-                None => all = false,
-            }
-        }
-        all && sample.len() > empty
+    fn stand_ins(&mut self, unit: &Unit<'_, SliceHeader>, sets: &Sets, began: bool) -> StandIns {
+        self.skip_pps.map(|pps| self.decoders.stand_ins(unit, sets, pps, began)).unwrap_or_default()
     }
 
     fn leaves_out(&self, _header: &SliceHeader) -> bool {
@@ -176,12 +156,9 @@ impl VideoCodec for H264 {
         let [now, most] = self.disposable;
         let now = if header.is_reference() { 0 } else { now + 1 };
         self.disposable = [now, most.max(now)];
-        let sps = sets.sps.get(header.sps_id);
-        if let Some(sps) = sps {
+        if let Some(sps) = sets.sps.get(header.sps_id) {
             self.reordering.given(sps, header.poc_lsb, header.reference, header.idr);
         }
-        let at = |present: Option<Present>| present.zip(sps).and_then(|(present, sps)| present.at(header, sps));
-        (self.present, self.anew) = (at(self.present), at(self.anew));
     }
 
     fn configuration(&mut self, header: &SliceHeader, sets: &Sets, make_up: bool) -> Option<Configuration> {
@@ -204,7 +181,7 @@ impl VideoCodec for H264 {
     /// Where made-up pictures have numbers of their own, these may be the numbers of what follows as well. An IDR picture
     /// begins anew by itself.
     fn begins_anew(&self) -> bool {
-        self.concealment.astray() && self.present.is_some()
+        self.concealment.astray() && self.began_within
     }
 
     fn outdated(&mut self, due: &Due<'_, SliceHeader>, sets: &Sets) -> bool {
@@ -259,12 +236,24 @@ impl VideoCodec for H264 {
     /// that the initialisation segment holds, without what belongs to other layers and views, and without the mention of
     /// pictures that the decoder never had. A random access point says that it is one, which Chromium wants; but behind
     /// pictures with which decoding begins, those say it, and no decoder may begin without them.
-    fn sample(&self, unit: &Unit<'_, SliceHeader>, sets: &Sets, form: Form, sample: &mut Vec<u8>) -> Option<Vec<u8>> {
-        let mut other = (form.started == Started::Anew).then(|| sample.clone());
-        let repairs = self.present.is_some() || self.anew.is_some();
+    fn sample(
+        &mut self,
+        unit: &Unit<'_, SliceHeader>,
+        sets: &Sets,
+        form: Form,
+        sample: &mut Vec<u8>,
+    ) -> Option<Vec<u8>> {
+        if form.started != Started::No
+            && let Some((header, sps)) = unit.header.and_then(|header| Some((header, sets.sps(header.sps_id)?)))
+        {
+            self.decoders.random_access(form.started, &header, sps);
+        }
+        let aside = self.decoders.set_aside(form.stood_in);
+        let [behind, behind_anew] = [true, false].map(|here| form.started.made_up(here));
+        let mut other = behind_anew.then(|| sample.clone());
         let is_start = |kind, notes: Notes| kind == nal::IDR || notes.recovery_point;
         let mut unsaid = unit.key
-            && form.started != Started::Here
+            && !behind
             && unit.header.is_some_and(|header| header.intra)
             && !unit.noted().any(|(kind, _, notes)| is_start(kind, notes));
         for (kind, bytes, notes) in unit.noted() {
@@ -278,31 +267,26 @@ impl VideoCodec for H264 {
                 continue;
             }
             let said = if kind == nal::SPS { self.reordering.said(bytes) } else { Cow::Borrowed(bytes) };
-            let (mut here, mut there) = (None, None);
+            let mut slices = [None, None];
             if has_slice_header(kind) {
                 if core::mem::take(&mut unsaid) {
                     append(&RECOVERY_POINT, sample);
                 }
-                if repairs
-                    && let Some(slice) = SliceHeader::parse(bytes, |pps| sets.of_slice(pps))
-                    && let Some((sps, pps)) = sets.of_slice(slice.pps_id)
-                    && let Some(marking) = Marking::read(bytes, sps, pps)
-                {
-                    here = self.present.and_then(|present| marking.without_missing(bytes, pps, present));
-                    there = self.anew.and_then(|present| marking.without_missing(bytes, pps, present));
-                }
+                slices = self.decoders.slice(bytes, sets);
             }
-            if there.is_some() && there != here {
+            let [here, anew] = slices;
+            if self.decoders.has_another() && here != anew {
                 other.get_or_insert_with(|| sample.clone());
             }
-            let here = here.as_deref().unwrap_or(&said);
-            if !(notes.recovery_point && form.started == Started::Here) {
-                append(here, sample);
+            if let Some(other) = other.as_mut().filter(|_| !(notes.recovery_point && behind_anew)) {
+                append(anew.as_deref().unwrap_or(&said), other);
             }
-            if let Some(other) = other.as_mut().filter(|_| !(notes.recovery_point && form.started == Started::Anew)) {
-                append(there.as_deref().unwrap_or(here), other);
+            if !(notes.recovery_point && behind) {
+                append(here.as_deref().unwrap_or(&said), sample);
             }
         }
+        self.decoders.end_picture(sets);
+        self.decoders.put_back(aside);
         other
     }
 

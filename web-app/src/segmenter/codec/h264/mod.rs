@@ -4,9 +4,11 @@
 //! stops at the end of its bytes.
 
 mod conceal;
+mod decoders;
 mod line;
-mod marking;
+mod mentions;
 mod pps;
+mod references;
 mod reorder;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod reorder_tests;
@@ -16,7 +18,7 @@ mod sps;
 mod start;
 
 pub(in crate::segmenter) use line::H264;
-use marking::{Marking, Present};
+use line::{Sets, append};
 use pps::Pps;
 use slice::{Parity, SliceHeader};
 pub(in crate::segmenter) use sps::Sps;
@@ -49,6 +51,8 @@ const fn has_slice_header(nal_type: u8) -> bool {
 
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests {
+    use super::mentions::Mentions;
+    use super::references::References;
     use super::*;
     use proptest::prelude::*;
 
@@ -83,11 +87,9 @@ mod tests {
             for unit in [&changed, &random] {
                 let _ = (Sps::parse(unit), Pps::parse(unit), sei::notes(unit));
                 if let Some(sps) = Sps::parse(&changed) {
-                    let slice = SliceHeader::parse(unit, |_| Some((&sps, &pps)));
-                    let marking = Marking::read(unit, &sps, &pps);
-                    let _ = slice.zip(marking).and_then(|(slice, marking)| {
-                        marking.without_missing(unit, &pps, Present::from(&slice))
-                    });
+                    let _ = SliceHeader::parse(unit, |_| Some((&sps, &pps)));
+                    let _ = Mentions::read(unit, |_| Some((&sps, &pps)))
+                        .and_then(|mentions| mentions.rewritten(unit, &sps, &pps, &References::default()));
                 }
             }
         }

@@ -5,7 +5,7 @@
 //! pictures have a hole: Chromium ends playback on frames whose references are missing, and stops the sound where the
 //! picture starves. They use a picture parameter set of their own, with CAVLC, whatever the stream's is.
 
-use super::marking::{Operation, write_operations};
+use super::mentions::{Operation, write_operations};
 use super::{Parity, SliceHeader, Sps, nal};
 use crate::segmenter::bits::BitWriter;
 use crate::segmenter::codec::escape;

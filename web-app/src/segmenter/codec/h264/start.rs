@@ -5,7 +5,7 @@
 //! A list with a hole is an error that ends playback in Chromium. And where a stream has no intra pictures, but
 //! refreshes a part with each picture, it completes over the grey one.
 
-use super::marking::write_operations;
+use super::mentions::write_operations;
 use super::skip::{SkipPlace, skip_picture};
 use super::{Sps, nal};
 use crate::segmenter::bits::BitWriter;
@@ -16,21 +16,24 @@ pub(super) const RECOVERY_POINT: [u8; 5] = [nal::SEI, 6, 1, 0xC4, 0x80];
 /// So far the picture order counts stay below those of leading pictures, where the counts' range allows it.
 const ORDER_BELOW: i64 = 64;
 
-/// The pictures before the one at `place`, each as the NAL units of a sample. None where the sequence has no reference
-/// pictures, or pictures cannot be made up in it.
-pub(super) fn start(sps: &Sps, pps: u8, place: SkipPlace) -> Vec<Vec<Vec<u8>>> {
+/// Where the pictures before the one at `place` stand. None where the sequence has no reference pictures.
+pub(super) fn places(sps: &Sps, place: SkipPlace) -> impl Iterator<Item = SkipPlace> {
     let numbers = sps.frame_numbers();
     let orders = if sps.has_picture_order() { 1 << sps.log2_max_poc_lsb } else { 1 << 16 };
     let count = sps.max_num_ref_frames.min(16).min(numbers - 2).min(orders / 4);
     let below = ORDER_BELOW.min(i64::from(orders) / 4);
-    let pictures = (0..count).map(|number| {
-        let back = count - number;
-        let place = SkipPlace {
-            frame_num: place.frame_num.wrapping_sub(back) % numbers,
-            poc_lsb: sps.picture_order_after(place.poc_lsb, 1 - below - i64::from(back)),
-            reference: true,
-            field: None,
-        };
+    (1..=count).rev().map(move |back| SkipPlace {
+        frame_num: place.frame_num.wrapping_sub(back) % numbers,
+        poc_lsb: sps.picture_order_after(place.poc_lsb, 1 - below - i64::from(back)),
+        reference: true,
+        field: None,
+    })
+}
+
+/// The pictures before the one at `place`, each as the NAL units of a sample. None where pictures cannot be made up in the
+/// sequence.
+pub(super) fn start(sps: &Sps, pps: u8, place: SkipPlace) -> Vec<Vec<Vec<u8>>> {
+    let pictures = places(sps, place).enumerate().map(|(number, place)| {
         if number == 0 {
             Some(vec![RECOVERY_POINT.to_vec(), grey_picture(sps, pps, place)?])
         } else {

@@ -202,7 +202,13 @@ impl VideoCodec for Hevc {
     /// NAL units with their lengths, without those that only structure the byte stream, those of other layers, and the
     /// parameter sets that the initialisation segment holds. The end of a sequence stays: what follows is decoded
     /// otherwise.
-    fn sample(&self, unit: &Unit<'_, SliceHeader>, _sets: &Sets, form: Form, sample: &mut Vec<u8>) -> Option<Vec<u8>> {
+    fn sample(
+        &mut self,
+        unit: &Unit<'_, SliceHeader>,
+        _sets: &Sets,
+        form: Form,
+        sample: &mut Vec<u8>,
+    ) -> Option<Vec<u8>> {
         for (kind, bytes) in unit.nals() {
             let kept = match kind {
                 nal::VPS..=nal::PPS => form.keep_sets,
