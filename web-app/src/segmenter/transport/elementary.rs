@@ -220,7 +220,8 @@ impl Carried for VideoTrack {
 impl<C: NalCodec> Carried for NalTrack<C> {
     fn payload(&mut self, pid: u16, packet: &Packet<'_>, _known: bool, release: &mut Release) {
         let start = packet.payload_unit_start();
-        let Piece { started, malformed, data, ended, overrun, short, wrapped } = self.pes.push(packet.payload(), start);
+        let Piece { started, jumped, malformed, data, ended, overrun, short, wrapped } =
+            self.pes.push(packet.payload(), start);
         self.units.missing_if(short);
         if overrun {
             self.units.exceeded();
@@ -234,7 +235,9 @@ impl<C: NalCodec> Carried for NalTrack<C> {
         if let Some(times) = started {
             release.coming(Track::Video);
             let times = release.clock.times(Track::Video, times);
-            if self.framing.begin() {
+            // A source that is switched begins with a random access point, behind a picture that has ended. Others were cut.
+            let switched = packet.discontinuity() || packet.random_access() && self.units.seems_ended();
+            if self.framing.begin() || jumped && !switched {
                 self.units.lost();
             }
             self.units.begin(PesStart { times, random_access: packet.random_access() });

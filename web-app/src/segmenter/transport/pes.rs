@@ -4,7 +4,10 @@
 //! may span packets. A length of 0 means that the next unit start ends the packet. PES packets of no elementary stream,
 //! padding among them, are passed over.
 
-use amt_shared::clock::pes_timestamp;
+use amt_shared::clock::{TICKS_PER_SECOND, pes_timestamp, wrapped_difference};
+
+/// So far the times of the PES packets of one stream step: back, as presentation times do alone, and on.
+const STEP: core::ops::RangeInclusive<i64> = -TICKS_PER_SECOND..=10 * TICKS_PER_SECOND;
 
 /// Longest header: nine bytes and what their last one counts.
 const HEADER_MAX: usize = 9 + 255;
@@ -21,6 +24,8 @@ pub(in crate::segmenter) struct PesHeader {
 pub(in crate::segmenter) struct Piece<'a> {
     /// A PES packet begins, its header is complete.
     pub(in crate::segmenter) started: Option<PesHeader>,
+    /// Its times do not go on from those of the PES packet before.
+    pub(in crate::segmenter) jumped: bool,
     /// A PES packet was due to begin and did not. One that has no such header is passed over.
     pub(in crate::segmenter) malformed: bool,
     /// Bytes of the elementary stream.
@@ -52,6 +57,8 @@ enum State {
 pub(in crate::segmenter) struct PesStream {
     state: State,
     header: Vec<u8>,
+    /// The last time that a header told.
+    time: Option<u64>,
     /// What stands there for the stream's id does not matter.
     any_id: bool,
 }
@@ -144,6 +151,10 @@ impl PesStream {
             Parsed::Short => {}
             Parsed::Header { header, length, mut left } => {
                 piece.started = Some(header);
+                if let Some(time) = header.dts.or(header.pts) {
+                    let before = self.time.replace(time);
+                    piece.jumped = before.is_some_and(|before| !STEP.contains(&wrapped_difference(time, before)));
+                }
                 piece.data = payload.get(length - before..).unwrap_or_default();
                 piece.overrun = left.is_some_and(|left| left > 0 && piece.data.len() as isize > left);
                 piece.ended = spend(&mut left, piece.data.len());

@@ -145,6 +145,11 @@ impl<C: NalCodec> AccessUnits<C> {
         }
     }
 
+    /// Whether what came last looks like a PES packet's end.
+    pub(in crate::segmenter) const fn seems_ended(&self) -> bool {
+        self.trust.seems_ended()
+    }
+
     /// The length of the last PES packet had gone round.
     pub(in crate::segmenter) fn wrapped(&mut self) {
         self.trust.wrapped();

@@ -91,6 +91,11 @@ impl Trust {
         self.holds(end)
     }
 
+    /// Whether something was taken for the end of the last PES packet, and nothing came since.
+    pub(in crate::segmenter) const fn seems_ended(&self) -> bool {
+        self.candidate.is_some()
+    }
+
     /// Packets are missing: what comes next proves nothing.
     pub(in crate::segmenter) fn lost(&mut self) {
         self.candidate = None;
