@@ -134,7 +134,7 @@ fn another_sound_stands_in_for_one_that_ends_and_that_one_is_gone_back_to() {
     run.check(4000);
     let mut said: Vec<_> = run.programs.iter().map(|program| program.streams[1].note.as_deref()).collect();
     said.dedup();
-    assert_eq!(said, [None, Some(OTHER_SOUND), None]);
+    assert_eq!(said, [None, Some("The first announced sound track has ended; another one is playing."), None]);
     assert_eq!(notes(run.programs.last().unwrap()), [None; 3]);
     assert!(span(&run, Track::Audio).1 > 14.0);
 }
@@ -158,6 +158,14 @@ fn sound_or_picture_that_nothing_stands_in_for_is_told() {
     let run = play(&programme(6, &[H264, ADTS], |pid, _| if pid == AUDIO { vec![AUDIO] } else { vec![] }));
     assert_eq!(notes(run.programs.last().unwrap()), [Some(NO_PICTURE), None]);
     assert!(run.audio.len() > 250);
+    // And of what has come and ended.
+    let ends = |ending| {
+        programme(24, &[H264, ADTS], move |pid, tenth| if pid == ending && tenth > 60 { vec![] } else { vec![pid] })
+    };
+    let run = play(&ends(AUDIO));
+    assert_eq!(notes(run.programs.last().unwrap()), [None, Some("The sound is announced, but arrives no longer.")]);
+    let run = play(&ends(VIDEO));
+    assert_eq!(notes(run.programs.last().unwrap()), [Some("The picture is announced, but arrives no longer."), None]);
 }
 
 #[test]

@@ -289,10 +289,13 @@ fn an_encrypted_programme_is_called_so_until_it_is_clear_again() {
 }
 
 #[test]
-fn sound_plays_though_the_picture_is_encrypted() {
-    let run = run(&scrambled(|_, pid| pid == VIDEO));
-    assert_eq!((run.video.len(), run.audio.len()), (0, 142));
-    assert_eq!(notes(run.programs.last().unwrap()), [Some("This programme is encrypted."), None]);
+fn what_is_clear_plays_though_the_other_is_encrypted() {
+    let picture = run(&scrambled(|_, pid| pid == VIDEO));
+    assert_eq!((picture.video.len(), picture.audio.len()), (0, 142));
+    assert_eq!(notes(picture.programs.last().unwrap()), [Some("The picture is encrypted."), None]);
+    let sound = run(&scrambled(|_, pid| pid == AUDIO));
+    assert_eq!((sound.video.len(), sound.audio.len()), (75, 0));
+    assert_eq!(notes(sound.programs.last().unwrap()), [None, Some("The sound is encrypted.")]);
 }
 
 #[test]

@@ -46,6 +46,19 @@ pub fn service(programs: &[ProgramEntry]) -> Option<String> {
     programs.iter().find(|program| program.selected).and_then(named)
 }
 
+/// That another programme plays than the one that is wanted, or the first, as that one does not come.
+#[must_use]
+pub fn stands_in(programs: &[ProgramEntry], wanted: Option<u16>) -> Option<String> {
+    let due = programs.iter().find(|program| wanted.is_none_or(|wanted| wanted == program.number))?;
+    let played = programs.iter().find(|program| program.selected && program.playable != Some(false))?;
+    if due.selected || due.playable != Some(false) {
+        return None;
+    }
+    let due = named(due).unwrap_or_else(|| format!("Programme {}", due.number));
+    let played = named(played).unwrap_or_else(|| format!("programme {}", played.number));
+    Some(format!("{due} cannot be played at present; showing {played}."))
+}
+
 /// What the tab is called after: the programme, or where it has no name the channel, as `source@group`.
 #[must_use]
 pub fn title(service: Option<&str>, address: &str) -> String {

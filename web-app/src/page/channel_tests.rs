@@ -65,6 +65,25 @@ fn programmes_are_called_by_their_names_or_their_numbers() {
 }
 
 #[test]
+fn that_another_programme_plays_is_told_with_both_names() {
+    let entry = |number, name: Option<&str>, playable| ProgramEntry {
+        number,
+        name: name.map(str::to_owned),
+        playable,
+        ..ProgramEntry::default()
+    };
+    let mut list = [entry(1, Some("Das Erste"), Some(false)), entry(2, None, Some(true)), entry(3, None, None)];
+    assert_eq!(stands_in(&list, None), None, "nothing plays");
+    list[1].selected = true;
+    let told = "Das Erste cannot be played at present; showing programme 2.";
+    assert_eq!(stands_in(&list, None).as_deref(), Some(told));
+    assert_eq!(stands_in(&list, Some(1)).as_deref(), Some(told));
+    assert_eq!((stands_in(&list, Some(2)), stands_in(&list, Some(3)), stands_in(&list, Some(9))), (None, None, None));
+    list[0].playable = Some(true);
+    assert_eq!(stands_in(&list, None), None, "it is not that it does not come");
+}
+
+#[test]
 fn sound_tracks_are_called_by_language_and_purpose() {
     let list = [
         sound(1, Some("deu"), Some("main"), "mp4a.40.2"),

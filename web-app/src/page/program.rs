@@ -4,10 +4,10 @@ use super::status::{Program, codec_name};
 use crate::worker::message::{self, Stream};
 
 impl Program {
-    /// What of the programme plays, what does not, and why. A stream that comes as a track and has a note is none that
+    /// What of the programme plays, what does not, and why; `instead` says which programme it is played in place of. A stream that comes as a track and has a note is none that
     /// plays: it is encrypted, or it does not come.
     #[must_use]
-    pub fn of(program: &message::Program) -> Self {
+    pub fn of(program: &message::Program, instead: Option<String>) -> Self {
         let streams = &program.streams;
         let name = |stream: &Stream| {
             let codec = stream.codec.as_deref().map(codec_name);
@@ -24,6 +24,7 @@ impl Program {
                 notes.push(note);
             }
         }
+        notes.extend(instead);
         Self {
             playable: streams.iter().any(is_played),
             others: others().map(name).collect(),
@@ -57,7 +58,7 @@ mod tests {
             status: Some(status),
             picture,
             phase_seconds: 10.0,
-            program: Some(Program::of(&program)),
+            program: Some(Program::of(&program, None)),
             ..Facts::default()
         });
         (line.phase, line.sentence, line.advice)
@@ -91,7 +92,7 @@ mod tests {
     fn a_programme_that_plays_has_no_reasons_of_what_does_not() {
         let streams =
             vec![stream("video", true, None), stream("audio", true, None), stream("audio", false, Some("No."))];
-        let program = Program::of(&message::Program { number: 1, streams });
+        let program = Program::of(&message::Program { number: 1, streams }, None);
         assert!(program.playable && program.picture && program.notes.is_empty() && program.missing.is_empty());
     }
 }

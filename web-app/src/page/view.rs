@@ -48,7 +48,10 @@ impl App {
             phase_seconds: (browser::monotonic_ms() - self.phase_since) / 1000.0,
             not_ts: self.not_ts,
             sound_missing: self.sound_missing.clone(),
-            program: self.program.as_ref().map(Program::of),
+            program: self
+                .program
+                .as_ref()
+                .map(|program| Program::of(program, channel::stands_in(&self.programs, self.choice.program))),
             refused: figures.refused.clone(),
             recovering: figures.recoveries > self.recoveries_seen,
             playing: Playing {

@@ -26,6 +26,8 @@ struct Announced {
     absent: Option<u32>,
     /// It has been absent for so long that it is to be said.
     gone: bool,
+    /// It came before it was absent.
+    came: bool,
 }
 
 /// See the module.
@@ -43,6 +45,11 @@ impl Absence {
         self.0.iter().any(|stream| stream.pid == pid && stream.gone)
     }
 
+    /// Whether a PID is absent that came before.
+    pub(super) fn has_ended(&self, pid: u16) -> bool {
+        self.0.iter().any(|stream| stream.pid == pid && stream.absent.is_some() && stream.came)
+    }
+
     /// Looks which of these streams come; `played` come out, where they come. Whether anything has changed.
     pub(super) fn look(
         &mut self,
@@ -58,10 +65,11 @@ impl Absence {
         for stream in streams.iter().filter(|stream| stream.content.plays_as(takes).is_some()) {
             let pid = stream.pid;
             let Some(known) = self.0.iter_mut().find(|known| known.pid == pid) else {
-                self.0.push(Announced { pid, since: now, absent: None, gone: false });
+                self.0.push(Announced { pid, since: now, absent: None, gone: false, came: false });
                 continue;
             };
-            let has_come = usize::from(presence.has_come(pid));
+            known.came = presence.has_come(pid);
+            let has_come = usize::from(known.came);
             let silent = presence.silent(pid, known.since);
             let before = (known.absent.is_some(), known.gone);
             match known.absent {

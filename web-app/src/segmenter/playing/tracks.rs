@@ -11,7 +11,7 @@ use crate::segmenter::Options;
 use crate::segmenter::audio::AudioTrack;
 use crate::segmenter::output::{Role, SECOND_SOUND, Track};
 use crate::segmenter::presence::Presence;
-use crate::segmenter::release::Release;
+use crate::segmenter::release::{Absent, Release};
 use crate::segmenter::tables::content::Content;
 use crate::segmenter::tables::pmt::PmtStream;
 use crate::segmenter::tables::program::Choice;
@@ -189,7 +189,8 @@ impl Tracks {
             true => self.absence.is_long_of(*pid),
             false => self.absence.is_of(*pid),
         };
-        let missed: Vec<u16> = announced.filter(told).collect();
+        let absent = |pid| Absent { pid, ended: self.absence.has_ended(pid) };
+        let missed: Vec<Absent> = announced.filter(told).map(absent).collect();
         let Some(chosen) = chosen else {
             let unknown = choice.streams.iter().filter(|stream| stream.content == Content::Unknown);
             let candidates: Vec<PmtStream> = unknown.take(CANDIDATES_MAX).cloned().collect();

@@ -27,6 +27,7 @@ use crate::segmenter::time::clock::ProgramClock;
 use crate::segmenter::time::timeline::Timeline;
 use cues::{Cues, Untimed};
 use presentation::Presentation;
+pub(in crate::segmenter) use programme::Absent;
 use start::{Held, Start};
 
 /// Units of sound that were held for a decoder, and are decoded with one push: each takes up to half a millisecond.
@@ -58,7 +59,7 @@ pub(super) struct Release {
     /// The PIDs whose packets are encrypted.
     encrypted: Vec<u16>,
     /// PIDs that are announced and do not come, as far as the programme is the poorer for it.
-    absent: Vec<u16>,
+    absent: Vec<Absent>,
     /// The sound that comes, if it is in a form that is not played.
     refused: Option<u16>,
     /// Where the sound that comes is one of two in its stream, whether it is the second.

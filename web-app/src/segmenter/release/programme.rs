@@ -35,10 +35,10 @@ impl Release {
         pids.peek().is_some() && pids.all(|pid| self.encrypted.contains(&pid))
     }
 
-    /// These PIDs are announced and do not come; that is told before the output begins as well.
-    pub(in crate::segmenter) fn tell_absent(&mut self, pids: Vec<u16>) {
-        if self.absent != pids {
-            self.absent = pids;
+    /// These streams are announced and do not come; that is told before the output begins as well.
+    pub(in crate::segmenter) fn tell_absent(&mut self, absent: Vec<Absent>) {
+        if self.absent != absent {
+            self.absent = absent;
             if !self.held_back {
                 self.tell_program();
             }
@@ -48,9 +48,10 @@ impl Release {
     /// Tells the programme, if anything in it is new.
     pub(in crate::segmenter) fn tell_program(&mut self) {
         let Some(choice) = &self.choice else { return };
+        let all_encrypted = self.is_encrypted();
         let streams = choice.streams.iter().map(|stream| {
             let selected = self.video_pid == Some(stream.pid) || self.audio_pid == Some(stream.pid);
-            let absent = self.absent.contains(&stream.pid);
+            let absent = self.absent.iter().find(|absent| absent.pid == stream.pid);
             let kind = match stream.content {
                 Content::Unknown if self.audio_pid == Some(stream.pid) => StreamKind::Audio,
                 content => content.kind(),
@@ -61,14 +62,14 @@ impl Release {
                 kind,
                 codec: self.codecs.get(stream.pid).cloned().or(stream.content.name().map(str::to_owned)),
                 selected,
-                absent,
+                absent: absent.is_some(),
                 language: stream.description.language.clone(),
                 role: stream.description.role,
                 note: if self.encrypted.contains(&stream.pid) {
-                    Some("This programme is encrypted.".into())
-                } else if absent {
+                    Some(encryption(kind, all_encrypted).into())
+                } else if let Some(absent) = absent {
                     let stands_in = kind == StreamKind::Audio && self.switches_to().is_some();
-                    Some(absence(kind, selected && !stands_in).into())
+                    Some(absence(kind, selected && !stands_in, absent.ended).into())
                 } else if self.refused == Some(stream.pid) {
                     Some("The sound is in a format that browsers do not play.".into())
                 } else if selected {
@@ -96,12 +97,33 @@ impl Release {
     }
 }
 
+/// A stream that is announced and does not come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::segmenter) struct Absent {
+    pub(in crate::segmenter) pid: u16,
+    /// It came before.
+    pub(in crate::segmenter) ended: bool,
+}
+
+/// Says that a stream is encrypted; `all` where nothing of the programme comes in clear.
+const fn encryption(kind: StreamKind, all: bool) -> &'static str {
+    match kind {
+        StreamKind::Video if !all => "The picture is encrypted.",
+        StreamKind::Audio if !all => "The sound is encrypted.",
+        _ => "This programme is encrypted.",
+    }
+}
+
 /// Says that a stream is announced and does not come: what is played, or what another one stands in for.
-const fn absence(kind: StreamKind, selected: bool) -> &'static str {
-    match (kind, selected) {
-        (StreamKind::Video, true) => "A picture is announced, but none arrives.",
-        (_, true) => "Sound is announced, but none arrives.",
-        (StreamKind::Video, false) => "The first announced picture is missing; another one is shown.",
-        (_, false) => "The first announced sound track is missing; another one is playing.",
+const fn absence(kind: StreamKind, selected: bool, ended: bool) -> &'static str {
+    match (kind, selected, ended) {
+        (StreamKind::Video, true, false) => "A picture is announced, but none arrives.",
+        (StreamKind::Video, true, true) => "The picture is announced, but arrives no longer.",
+        (_, true, false) => "Sound is announced, but none arrives.",
+        (_, true, true) => "The sound is announced, but arrives no longer.",
+        (StreamKind::Video, false, false) => "The first announced picture is missing; another one is shown.",
+        (StreamKind::Video, false, true) => "The first announced picture has ended; another one is shown.",
+        (_, false, false) => "The first announced sound track is missing; another one is playing.",
+        (_, false, true) => "The first announced sound track has ended; another one is playing.",
     }
 }
