@@ -18,6 +18,10 @@ const WEIGHT: f64 = 0.05;
 pub struct Received {
     buckets: Vec<Bucket>,
     usual: Option<f64>,
+    /// What was usual before the media time at which the source's clock jumped.
+    before: Option<(f64, f64)>,
+    /// It jumps with the next segment.
+    jumps: bool,
 }
 
 #[derive(Debug)]
@@ -37,6 +41,10 @@ impl Received {
     /// A segment that begins at `start` seconds was received at `received_ms` since the Unix epoch.
     pub fn push(&mut self, start: f64, received_ms: f64) {
         let distance = received_ms - start * 1000.0;
+        if std::mem::take(&mut self.jumps) {
+            self.before = self.usual.take().map(|usual| (start, usual));
+            self.buckets.clear();
+        }
         if let Some(bucket) = self.buckets.last_mut()
             && (0.0..BUCKET_MS).contains(&(received_ms - bucket.since))
         {
@@ -58,10 +66,17 @@ impl Received {
         }
     }
 
+    /// With the next segment the source's clock jumps, and the media times go on without a step: by how long nothing came
+    /// before it, the distance is another one.
+    pub const fn clock_jumps(&mut self) {
+        self.jumps = true;
+    }
+
     /// When what is at this media time was due at the helper, in milliseconds since the Unix epoch.
     #[must_use]
     pub fn due_ms(&self, media_time: f64) -> Option<f64> {
-        Some(media_time * 1000.0 + self.usual?)
+        let before = self.before.filter(|(until, _)| media_time < *until).map(|(_, usual)| usual);
+        Some(media_time * 1000.0 + before.or(self.usual)?)
     }
 
     /// Of all buckets the one at a third: hold-ups are only ever later.
@@ -152,6 +167,19 @@ mod tests {
     fn a_longer_way_is_known_after_some_seconds() {
         let longer = received(30.0, |start| if start > 20.0 { 3000.0 } else { 0.0 });
         assert!((usual(&longer) - 3000.0).abs() < 1.0, "{}", usual(&longer));
+    }
+
+    #[test]
+    fn a_service_that_comes_after_a_silence_is_as_far_behind_as_the_one_before() {
+        let mut received = received(20.0, |_| 0.0);
+        // For four seconds nothing came, and the media times go on without a step.
+        received.clock_jumps();
+        for frame in 0..3 {
+            let start = 20.0 + f64::from(frame) * FRAME;
+            received.push(start, 1e12 + start * 1000.0 + 4000.0);
+            assert_eq!(received.due_ms(start), Some(1e12 + start * 1000.0 + 4000.0));
+            assert_eq!(received.due_ms(19.9), Some(1e12 + 19_900.0), "what is shown yet came before");
+        }
     }
 
     #[test]

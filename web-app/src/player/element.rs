@@ -5,6 +5,7 @@ use super::lineup::Tracks;
 use super::playback::{State, now};
 use super::still::Still;
 use crate::browser::{FrameWatch, Listener};
+use crate::segmenter::DiscontinuityReason;
 use crate::worker::message::FromWorker;
 use js_sys::ArrayBuffer;
 use std::cell::RefCell;
@@ -55,6 +56,9 @@ impl Player {
             (FromWorker::Program(program), _) => {
                 let names = |kind: &str| program.streams.iter().any(|stream| stream.selected && stream.kind == kind);
                 state.lineup.program(Tracks { video: names("video"), audio: names("audio") }, now());
+            }
+            (FromWorker::Discontinuity { track, reason }, _) if reason == DiscontinuityReason::ClockJump.as_str() => {
+                state.received[*track as usize].clock_jumps();
             }
             (FromWorker::Init(init), Some(data)) => state.init(init, data),
             (FromWorker::Media(media), Some(data)) => state.media(media, data),
