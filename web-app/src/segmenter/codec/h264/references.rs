@@ -100,8 +100,8 @@ impl References {
         self.whole
     }
 
-    /// From here on it is looked at all that is named.
-    #[cfg(test)]
+    /// All that is named is checked from here on.
+    #[cfg(all(test, not(target_arch = "wasm32")))]
     pub(super) fn doubt(&mut self) {
         self.whole = false;
     }
