@@ -238,11 +238,11 @@ impl Narrator {
                 Some(self.status(Phase::Joined, sentence, None))
             }
             Event::Silent { duration, .. } => Some(self.silent(duration)),
-            // What is known of a stranger is for the terminal alone.
+            // What is known of a stranger is for the terminal alone. A page is told as late as of one that is silent: the time
+            // would tell the ports of any host.
             Event::Unreachable { to } if !self.answered.contains(&opened) => {
-                self.unreachable = true;
                 step = Some(format!("No relay listens at {to} (ICMP: unreachable)."));
-                Some(self.unanswered(to))
+                None
             }
             Event::Unreachable { to } => {
                 self.unreachable = true;
