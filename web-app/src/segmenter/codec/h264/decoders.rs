@@ -74,7 +74,7 @@ impl Decoders {
         if !self.strict || all_there && !marks(nal_unit) {
             return [None, None];
         }
-        let Some(mentions) = Mentions::read(nal_unit, |pps| sets.of_slice(pps)) else { return [None, None] };
+        let Some(mentions) = Mentions::read(nal_unit, sets) else { return [None, None] };
         let slice = mentions.slice();
         let Some((sps, pps)) = sets.of_slice(slice.pps_id) else { return [None, None] };
         let place = SkipPlace::of(slice);
@@ -124,6 +124,7 @@ fn marks(nal_unit: &[u8]) -> bool {
     nal_unit.first_chunk().is_some_and(|[header, first]| header & 0x60 != 0 && first & 0x80 != 0)
 }
 
+#[inline(never)]
 fn stand_in(
     references: &mut References,
     unit: &Unit<'_, SliceHeader>,
@@ -133,7 +134,7 @@ fn stand_in(
 ) -> Option<Vec<u8>> {
     let (mut after, mut sample, mut before) = (references.clone(), Vec::new(), None);
     for (_, bytes) in unit.nals().filter(|(kind, _)| has_slice_header(*kind)) {
-        let Some(mentions) = Mentions::read(bytes, |pps| sets.of_slice(pps)) else { continue };
+        let Some(mentions) = Mentions::read(bytes, sets) else { continue };
         let slice = mentions.slice();
         if before.replace(slice.field) == Some(slice.field) || began && !slice.is_reference() {
             continue;
@@ -195,7 +196,7 @@ mod tests {
                 }
                 assert_eq!(decoders.slice(&unit, &sets), [None, None], "{name}");
                 // For a decoder that has but one other picture this would be changed.
-                let mentions = Mentions::read(&unit, |pps| sets.of_slice(pps)).unwrap();
+                let mentions = Mentions::read(&unit, &sets).unwrap();
                 let (sps, pps) = sets.of_slice(mentions.slice().pps_id).unwrap();
                 named += usize::from(mentions.rewritten(&unit, sps, pps, &References::since([OTHER])).is_some());
                 if kind == nal::IDR {

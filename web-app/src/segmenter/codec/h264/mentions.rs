@@ -3,7 +3,7 @@
 
 use super::references::References;
 use super::skip::SkipPlace;
-use super::{Pps, SliceHeader, Sps, nal, unescape, unescape_into};
+use super::{Pps, Sets, SliceHeader, Sps, nal, unescape, unescape_into};
 use crate::segmenter::bits::{BitReader, BitWriter};
 use crate::segmenter::codec::escape;
 
@@ -43,20 +43,18 @@ struct Part<T> {
 
 impl Mentions {
     /// Reads it; `None` where it cannot be read.
-    pub(super) fn read<'a>(nal_unit: &[u8], sets: impl Fn(u8) -> Option<(&'a Sps, &'a Pps)>) -> Option<Self> {
-        Self::read_within::<HEADER_USUAL>(nal_unit, &sets).or_else(|| Self::read_within::<HEADER_MAX>(nal_unit, &sets))
+    pub(super) fn read(nal_unit: &[u8], sets: &Sets) -> Option<Self> {
+        Self::read_within(&mut [0; HEADER_USUAL], nal_unit, sets)
+            .or_else(|| Self::read_within(&mut [0; HEADER_MAX], nal_unit, sets))
     }
 
-    fn read_within<'a, const LENGTH: usize>(
-        nal_unit: &[u8],
-        sets: impl Fn(u8) -> Option<(&'a Sps, &'a Pps)>,
-    ) -> Option<Self> {
+    #[inline(never)]
+    fn read_within(start: &mut [u8], nal_unit: &[u8], sets: &Sets) -> Option<Self> {
         let (&header, rest) = nal_unit.split_first()?;
-        let mut start = [0; LENGTH];
-        let length = unescape_into(&rest[..rest.len().min(LENGTH)], &mut start);
+        let length = unescape_into(&rest[..rest.len().min(start.len())], start);
         let mut r = BitReader::new(&start[..length]);
-        let (slice, slice_type) = SliceHeader::read(header, &mut r, &sets)?;
-        let (sps, pps) = sets(slice.pps_id)?;
+        let (slice, slice_type) = SliceHeader::read(header, &mut r, |pps| sets.of_slice(pps))?;
+        let (sps, pps) = sets.of_slice(slice.pps_id)?;
         let active = skip_to_lists(&mut r, slice_type, pps)?;
         let lists = Part::read(&mut r, |r| read_lists(r, lists_of(slice_type)))?;
         skip_to_marking(&mut r, slice_type, active, sps, pps)?;
@@ -76,12 +74,14 @@ impl Mentions {
     }
 
     /// The operations that a decoder with these pictures can do.
+    #[inline(never)]
     pub(super) fn operable(&self, references: &References, sps: &Sps) -> Vec<Operation> {
         let operations = self.operations.as_ref().map_or(&[][..], |operations| &operations.says);
         if references.is_whole() { operations.to_vec() } else { references.operable(self.place(), operations, sps) }
     }
 
     /// `nal_unit`, which this is of, for a decoder with these pictures: it names no other. `None` where it does not anyway.
+    #[inline(never)]
     pub(super) fn rewritten(&self, nal_unit: &[u8], sps: &Sps, pps: &Pps, references: &References) -> Option<Vec<u8>> {
         if references.is_whole() {
             return None;
@@ -205,6 +205,7 @@ fn read_lists(r: &mut BitReader<'_>, count: usize) -> Option<[Vec<Modification>;
 }
 
 /// From there to `dec_ref_pic_marking`.
+#[inline(never)]
 fn skip_to_marking(r: &mut BitReader<'_>, slice_type: u32, active: [u32; 2], sps: &Sps, pps: &Pps) -> Option<()> {
     let more = pps.more?;
     if matches!(slice_type, 0 | 3) && more.weighted_pred || slice_type == 1 && more.weighted_bipred_idc == 1 {

@@ -54,6 +54,7 @@ mod tests {
     use super::mentions::Mentions;
     use super::references::References;
     use super::*;
+    use crate::segmenter::video::codec::NalCodec;
     use proptest::prelude::*;
 
     /// Of a 160×90 stream of x264, High profile.
@@ -88,7 +89,10 @@ mod tests {
                 let _ = (Sps::parse(unit), Pps::parse(unit), sei::notes(unit));
                 if let Some(sps) = Sps::parse(&changed) {
                     let _ = SliceHeader::parse(unit, |_| Some((&sps, &pps)));
-                    let _ = Mentions::read(unit, |_| Some((&sps, &pps)))
+                    let mut sets = Sets::default();
+                    H264::take(&mut sets, nal::SPS, &changed);
+                    H264::take(&mut sets, nal::PPS, &PPS);
+                    let _ = Mentions::read(unit, &sets)
                         .and_then(|mentions| mentions.rewritten(unit, &sps, &pps, &References::default()));
                 }
             }

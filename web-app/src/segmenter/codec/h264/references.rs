@@ -113,6 +113,7 @@ impl References {
     }
 
     /// A picture is decoded that has these operations, none for the sliding window.
+    #[inline(never)]
     pub(super) fn decoded(&mut self, place: SkipPlace, idr: bool, operations: &[Operation], sps: &Sps) {
         if idr {
             self.kept.clear();
@@ -163,6 +164,7 @@ impl References {
 
     /// The modifications of a reference list with the latest picture in place of each that is not there; `None` where nothing
     /// is to be changed.
+    #[inline(never)]
     pub(super) fn listable(&self, place: SkipPlace, list: &[Modification], sps: &Sps) -> Option<Vec<Modification>> {
         let numbers = Numbers::of(place, sps);
         if self.listed(list, numbers).all(|listed| listed.is_some()) {
@@ -200,6 +202,7 @@ impl References {
     }
 
     /// Does an operation (8.2.5.4); gives whether the picture that it names is there.
+    #[inline(never)]
     fn operate(&mut self, operation: Operation, place: SkipPlace, sps: &Sps) -> bool {
         let numbers = Numbers::of(place, sps);
         let short = |value: u32| numbers.current - i64::from(value) - 1;
@@ -243,6 +246,7 @@ impl References {
     }
 
     /// Where a short-term picture is kept, and which of its fields this number means.
+    #[inline(never)]
     fn short_term(&self, number: i64, numbers: Numbers) -> Option<(usize, u8)> {
         let (frame, fields) = numbers.meant(number);
         let is_it =
@@ -251,6 +255,7 @@ impl References {
     }
 
     /// The same of a long-term picture.
+    #[inline(never)]
     fn long_term(&self, number: u32, numbers: Numbers) -> Option<(usize, u8)> {
         let (frame, fields) = numbers.meant(number.into());
         let is_it = |kept: &Kept| kept.long_term.map(i64::from) == Some(frame) && kept.fields & fields == fields;
